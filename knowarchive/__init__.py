@@ -1,0 +1,3 @@
+"""Knowarchive keeps what communities say in hashtag chats."""
+
+__version__ = "0.1.0"
