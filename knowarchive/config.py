@@ -19,21 +19,17 @@ DURATION = re.compile(r"(\d+)(s|m|h|d)")
 HASHTAG = re.compile(r"\w+", re.UNICODE)
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
-class Archive(_Table):
+class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: str
     state: str = ""  # empty: the user's state directory
 
 
-class Source(_Table):
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     platform: Literal["x", "bluesky", "mastodon"]
     server: str = ""
 
 
-class Rule(_Table, rename={"since": "from"}):
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"since": "from"}):
     """A stretch of a chat's history with one RFC 5545 rule. `since` anchors it; `until` is its last day."""
 
     rule: str
@@ -41,7 +37,7 @@ class Rule(_Table, rename={"since": "from"}):
     until: date | None = None
 
 
-class Chat(_Table):
+class Chat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     hashtags: tuple[str, ...]
     title: str = ""
@@ -73,7 +69,7 @@ class Chat(_Table):
         return parse_duration(self.margin[0]), parse_duration(self.margin[1])
 
 
-class Config(_Table):
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     archive: Archive
     chat: tuple[Chat, ...] = ()
     path: Path = DEFAULT_PATH
@@ -190,7 +186,9 @@ def _check(config: Config) -> None:
                 raise ConfigError(f'{where}: moderator "{moderator}" needs its network, as in "x:handle"')
         for source in chat.source:
             if source.platform == "mastodon" and not source.server.startswith(("https://", "http://")):
-                raise ConfigError(f'{where}: a mastodon source needs its server, as in server = "https://example.social"')
+                raise ConfigError(
+                    f'{where}: a mastodon source needs its server, as in server = "https://example.social"'
+                )
         try:
             _ = chat.zone
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -37,7 +37,7 @@ class PollOption(msgspec.Struct, frozen=True, gc=False):
     votes: int | None = None
 
 
-class Post(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Post(msgspec.Struct, frozen=True, gc=False):
     """One post as one observation tells it, or as all of them together do once merged.
 
     `uid` is the identity everywhere (`x:<id>`, `bluesky:<did>/<collection>/<rkey>`, `mastodon:<uri>`);
@@ -166,10 +166,14 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mapped(msgspec.Struct, frozen=True):
-    """What one payload says. `seen` counts the records of posts in it: mapped, reposts and quarantined alike."""
+    """What one payload says. `seen` counts the records of posts in it: mapped, reposts and quarantined alike.
+
+    `span` is from the oldest to the newest of these records, not of the older posts that they repeat or quote.
+    """
 
     posts: list[Post]
     accounts: list[Account]
     reposts: list[Repost]
     quarantined: list[Quarantined]
     seen: int
+    span: tuple[datetime, datetime] | None = None

@@ -1,0 +1,65 @@
+"""Connectors turn what platforms and archive files hold into payloads, and payloads into posts.
+
+This module is the registry: it knows the name of every format and the module that maps it, and imports that module
+only when a payload of the format arrives. A new format is one new module and one line in `FORMATS`.
+"""
+
+from importlib import import_module
+from typing import Protocol, cast
+
+from knowarchive.errors import UsageError
+from knowarchive.model import Mapped, Payload
+
+#: The module of each format.
+FORMATS: dict[str, str] = {
+    "x-v2-jsonl": "connectors.x.v2",
+    "x-v1-jsonl": "connectors.x.v1",
+    "x-json": "connectors.x.document",
+    "x-csv": "connectors.x.table",
+}
+
+#: How much each format tells: of two observations of the same moment, the one of higher rank is believed. The ranks
+#: are stored with the observations, so a new format takes a number of its own and none is ever renumbered.
+RANKS: dict[str, int] = {"x-v2-jsonl": 40, "x-v1-jsonl": 30, "x-json": 40, "x-csv": 10}
+
+
+def rank(name: str) -> int:
+    """The rank of a format."""
+    return RANKS[name]
+
+
+class Mapping(Protocol):
+    """What a format's module offers. Both functions are pure: no network, no clock, no archive."""
+
+    @staticmethod
+    def map_payload(payload: Payload) -> Mapped: ...
+
+    @staticmethod
+    def screen(payload: Payload) -> tuple[Payload, int]: ...
+
+
+def load(name: str) -> Mapping:
+    """Import the mapping of a format.
+
+    Raises:
+        UsageError: no format has this name.
+    """
+    try:
+        module = FORMATS[name]
+    except KeyError:
+        raise UsageError(f"unknown format {name!r}: one of {', '.join(FORMATS)}") from None
+    return cast("Mapping", import_module(module))
+
+
+def map_payload(payload: Payload) -> Mapped:
+    """Understand a payload. Whatever its bytes are, nothing but an unknown format raises."""
+    return load(payload.format).map_payload(payload)
+
+
+def screen(payload: Payload) -> tuple[Payload, int]:
+    """Drop what is not public, before anything is stored.
+
+    Returns:
+        The payload, unchanged when everything in it is public, and how many posts were dropped.
+    """
+    return load(payload.format).screen(payload)

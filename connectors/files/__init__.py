@@ -1,0 +1,1 @@
+"""Archive files as people have them, of any compression, found by content: see `reader.read_file`."""

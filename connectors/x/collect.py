@@ -1,0 +1,85 @@
+"""Gathers what the records of one payload say, whatever generation of the API each record is of."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Protocol
+
+import msgspec
+
+from knowarchive.model import Account, Mapped, Payload, Post, Quarantined, Repost
+
+#: What decoding or mapping a hostile record may raise. `ValueError` includes msgspec's errors and bad UTF-8.
+FAILURES = (ValueError, RecursionError, OverflowError)
+
+_DAWN = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class BadRecord(ValueError):
+    """One record cannot be mapped; the message says which field and why, without quoting the person."""
+
+
+class User(Protocol):
+    """A user as a platform's API describes one; knows how to become an account."""
+
+    def account(self, uid: str, observed_at: datetime | None) -> Account: ...
+
+
+class Collector:
+    """Collects the outcome of one payload. The lists are filled by the mappings, record by record."""
+
+    def __init__(self, payload: Payload) -> None:
+        self.payload = payload
+        self.posts: list[Post] = []
+        self.reposts: list[Repost] = []
+        self.quarantined: list[Quarantined] = []
+        self.seen = 0
+        #: The newest sight of each user: when, and when observed.
+        self.users: dict[str, tuple[datetime, User, datetime | None]] = {}
+        #: What was already mapped, by id: the same original comes with each of its reposts.
+        self.known: dict[str, Post] = {}
+        self.known_records: dict[str, object] = {}
+        self._payload_id: str | None = None
+
+    def see(self, uid: str, user: User, at: datetime | None, observed_at: datetime | None) -> None:
+        """Keep a user, if this is the newest sight of them."""
+        when = at or _DAWN
+        last = self.users.get(uid)
+        if last is None or when > last[0]:
+            self.users[uid] = (when, user, observed_at)
+
+    def quarantine(self, index: int, record: bytes, reason: str, uid: str | None = None) -> None:
+        """Set a record aside. `index` counts records of the payload from 0."""
+        if self._payload_id is None:
+            self._payload_id = self.payload.payload_id
+        self.quarantined.append(
+            Quarantined(
+                origin=self.payload.origin,
+                position=self.payload.position + index,
+                reason=reason,
+                digest=hashlib.sha256(record).hexdigest(),
+                size=len(record),
+                payload_id=self._payload_id,
+                uid=uid,
+            )
+        )
+
+    def mapped(self) -> Mapped:
+        """Close the collection."""
+        accounts = [user.account(uid, observed_at) for uid, (_, user, observed_at) in self.users.items()]
+        return Mapped(self.posts, accounts, self.reposts, self.quarantined, self.seen)
+
+
+def reason(error: BaseException) -> str:
+    """Say in a few words why a record was refused, without a word of what it says."""
+    if isinstance(error, BadRecord):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    if isinstance(error, msgspec.ValidationError):
+        what, _, where = str(error).replace("`", "").partition(" - at ")
+        return f"{where.removeprefix('$').removeprefix('.') or 'record'}: {what[:1].lower()}{what[1:]}"[:200]
+    if isinstance(error, msgspec.DecodeError):
+        return "cut off" if "truncated" in str(error) else "not JSON"
+    return "a value is out of range"

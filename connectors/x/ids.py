@@ -1,0 +1,70 @@
+"""X's ids and times: snowflakes, and the two ways in which its APIs write a date."""
+
+from datetime import UTC, datetime, timedelta
+
+#: The first id that carries its time, and the moment that snowflake times count from, in milliseconds since 1970.
+#: https://github.com/twitter-archive/snowflake
+FIRST_SNOWFLAKE = 29_700_859_247
+SNOWFLAKE_EPOCH = 1_288_834_974_657
+LARGEST = 2**63
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = timedelta(hours=24)
+_MONTHS = {
+    name: f"-{number:02}-"
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
+    )
+}
+
+#: Codes with which X says that it could not tell, and the codes that BCP 47 has retired since.
+#: https://developer.x.com/en/docs/x-api/v1/data-dictionary
+LANGUAGES: dict[str | None, str | None] = {
+    **dict.fromkeys(("", "und", "art", "qam", "qct", "qht", "qme", "qst", "zxx")),
+    "in": "id",
+    "iw": "he",
+    "ji": "yi",
+}
+
+
+def is_id(value: str | None) -> bool:
+    """Whether this is an id that can be stored: digits alone."""
+    return value is not None and value.isdecimal() and value.isascii() and value[0] != "0" and int(value) < LARGEST
+
+
+def snowflake_time(post_id: str) -> datetime | None:
+    """When the id was given out, to the second as the API tells times; None for ids from before November 2010."""
+    number = int(post_id)
+    if number < FIRST_SNOWFLAKE:
+        return None
+    return _EPOCH + timedelta(seconds=((number >> 22) + SNOWFLAKE_EPOCH) // 1000)
+
+
+def first_time(first_id: str, stated: datetime) -> datetime:
+    """When an edited post was first made: its first id knows, unless it is not of about the time of this version."""
+    made = snowflake_time(first_id)
+    return made if made is not None and abs(made - stated) <= _DAY else stated
+
+
+def v1_time(value: str) -> datetime:
+    """Read `Wed Mar 11 02:38:57 +0000 2015`.
+
+    Raises:
+        ValueError: it is no such date, or an impossible one.
+    """
+    try:
+        if value[19:26] == " +0000 ":
+            return datetime.fromisoformat(value[26:] + _MONTHS[value[4:7]] + value[8:10] + "T" + value[11:19] + "+00:00")
+        offset = value[20:25]
+        text = f"{value[26:]}{_MONTHS[value[4:7]]}{value[8:10]}T{value[11:19]}{offset[:3]}:{offset[3:]}"
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (KeyError, ValueError, OverflowError) as error:
+        raise ValueError("not a date") from error
+
+
+def true_time(stated: datetime, post_id: str) -> datetime:
+    """Correct the false midnight that old exports carry, from the time in the id."""
+    if stated.hour or stated.minute or stated.second:
+        return stated
+    made = snowflake_time(post_id)
+    return made if made is not None and made.date() == stated.date() else stated

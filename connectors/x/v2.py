@@ -1,0 +1,586 @@
+"""Maps posts of X's API v2: pages of search and lookup, single posts of a stream, and twarc's flattened posts.
+
+Fields: the API's OpenAPI description, 2.166 and 2.167; the second renames tweets to posts, so both names are read.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from connectors.x import records
+from connectors.x.collect import FAILURES, BadRecord, Collector, reason
+from connectors.x.ids import LANGUAGES, first_time, is_id, snowflake_time
+from connectors.x.protected import screen
+from connectors.x.text import permalink, unescape, unwrap
+from knowarchive.model import Account, Link, Mapped, Media, Mention, Payload, PollOption, Post, Repost
+
+__all__ = ["map_payload", "screen"]
+
+type_of_media = {"photo": "photo", "video": "video", "animated_gif": "gif"}
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Hashtag(msgspec.Struct, gc=False):
+    tag: str
+
+
+class UserMention(msgspec.Struct, gc=False):
+    username: str | None = None
+    id: str | None = None
+
+
+class Url(msgspec.Struct, gc=False):
+    url: str | None = None
+    expanded_url: str | None = None
+    unwound_url: str | None = None
+    title: str | None = None
+    media_key: str | None = None
+
+
+class Entities(msgspec.Struct, gc=False):
+    hashtags: list[Hashtag] | None = None
+    mentions: list[UserMention] | None = None
+    urls: list[Url] | None = None
+
+
+class Note(msgspec.Struct, gc=False):
+    text: str | None = None
+    entities: Entities | None = None
+
+
+class Variant(msgspec.Struct, gc=False):
+    url: str | None = None
+    bit_rate: int = -1
+
+
+class Medium(msgspec.Struct, gc=False):
+    media_key: str | None = None
+    type: str = "unknown"
+    url: str | None = None
+    preview_image_url: str | None = None
+    alt_text: str | None = None
+    variants: list[Variant] | None = None
+
+
+class Option(msgspec.Struct, gc=False):
+    label: str
+    position: int = 0
+    votes: int | None = None
+
+
+class Poll(msgspec.Struct, gc=False):
+    id: str | None = None
+    options: list[Option] | None = None
+
+
+class Attachments(msgspec.Struct, gc=False):
+    media_keys: list[str] | None = None
+    poll_ids: list[str] | None = None
+    media: list[Medium] | None = None  # flattened
+    poll: Poll | None = None  # flattened
+
+
+class Metrics(msgspec.Struct, gc=False):
+    like_count: int | None = None
+    reply_count: int | None = None
+    quote_count: int | None = None
+    retweet_count: int | None = None
+    repost_count: int | None = None
+
+
+class Withheld(msgspec.Struct, gc=False):
+    country_codes: list[str] | None = None
+
+
+class UserUrl(msgspec.Struct, gc=False):
+    urls: list[Url] | None = None
+
+
+class UserEntities(msgspec.Struct, gc=False):
+    url: UserUrl | None = None
+
+
+class UserMetrics(msgspec.Struct, gc=False):
+    followers_count: int | None = None
+    following_count: int | None = None
+    tweet_count: int | None = None
+    post_count: int | None = None
+
+
+class User(msgspec.Struct, gc=False):
+    id: str
+    username: str | None = None
+    name: str | None = None
+    description: str | None = None
+    url: str | None = None
+    entities: UserEntities | None = None
+    profile_image_url: str | None = None
+    created_at: Time | None = None
+    public_metrics: UserMetrics | None = None
+
+    def account(self, uid: str, observed_at: datetime | None) -> Account:
+        """Become a platform-neutral account."""
+        url = self.url or None
+        if url and self.entities and self.entities.url and self.entities.url.urls:
+            url = self.entities.url.urls[0].expanded_url or url
+        metrics = self.public_metrics or UserMetrics()
+        return Account(
+            uid=uid,
+            handle=self.username or None,
+            observed_at=observed_at,
+            name=unescape(self.name) if self.name else None,
+            bio=unescape(self.description) if self.description else None,
+            url=url,
+            avatar=self.profile_image_url or None,
+            created_at=self.created_at.astimezone(UTC) if self.created_at else None,
+            followers=metrics.followers_count,
+            following=metrics.following_count,
+            posts=metrics.tweet_count if metrics.tweet_count is not None else metrics.post_count,
+        )
+
+
+class Twarc(msgspec.Struct, gc=False):
+    retrieved_at: Time | None = None
+
+
+class Tweet(msgspec.Struct, gc=False):
+    id: str | None = None
+    text: str | None = None
+    author_id: str | None = None
+    created_at: Time | None = None
+    conversation_id: str | None = None
+    in_reply_to_user_id: str | None = None
+    lang: str | None = None
+    entities: Entities | None = None
+    public_metrics: Metrics | None = None
+    referenced_tweets: "list[Reference] | None" = None
+    referenced_posts: "list[Reference] | None" = None
+    attachments: Attachments | None = None
+    note_tweet: Note | None = None
+    note_post: Note | None = None
+    edit_history_tweet_ids: list[str] | None = None
+    edit_history_post_ids: list[str] | None = None
+    withheld: Withheld | None = None
+    author: User | None = None  # flattened
+    username: str | None = None  # only users have one, where a list of users stands for the posts
+
+
+class Reference(Tweet, gc=False):
+    """What a post refers to: an id alone, or the whole post where twarc flattened it."""
+
+    type: str = ""
+
+
+class Includes(msgspec.Struct, gc=False):
+    users: list[User] | None = None
+    tweets: list[Tweet] | None = None
+    posts: list[Tweet] | None = None
+    media: list[Medium] | None = None
+    polls: list[Poll] | None = None
+
+
+class Line(Tweet, gc=False):
+    """Any line: a page where it has data, a flattened post where it has not."""
+
+    data: list[Tweet] | Tweet | None = None
+    includes: Includes | None = None
+    errors: msgspec.Raw = msgspec.Raw()
+    meta: msgspec.Raw = msgspec.Raw()
+    twarc: Twarc | None = msgspec.field(default=None, name="__twarc")
+
+
+class Context:
+    """What the posts of one page share."""
+
+    __slots__ = ("done", "firsts", "handles", "media", "observed_at", "polls", "posts", "users")
+
+    def __init__(self, observed_at: datetime | None, includes: Includes | None) -> None:
+        self.observed_at = observed_at
+        self.users: dict[str, User] = {}
+        self.handles: dict[str, str] | None = None  # made when first needed
+        self.media: dict[str, Medium] = {}
+        self.polls: dict[str, Poll] = {}
+        self.posts: dict[str, Tweet] = {}
+        self.done: dict[str, Tweet] = {}
+        self.firsts: dict[str, str] = {}  # the first id of every edited version
+        if includes is not None:
+            if includes.users:
+                self.users = {user.id: user for user in includes.users}
+            if includes.media:
+                self.media = {item.media_key: item for item in includes.media if item.media_key}
+            if includes.polls:
+                self.polls = {poll.id: poll for poll in includes.polls if poll.id}
+
+    def add(self, tweets: list[Tweet]) -> None:
+        """Index posts by their ids, and the versions of the edited ones by their first."""
+        for tweet in tweets:
+            if tweet.id is not None:
+                self.posts[tweet.id] = tweet
+                history = tweet.edit_history_tweet_ids or tweet.edit_history_post_ids
+                if history is not None and len(history) > 1:
+                    self.firsts.update(dict.fromkeys(history, history[0]))
+
+    def handle_uid(self, handle: str) -> str | None:
+        """Look up a person who is mentioned by name alone."""
+        if self.handles is None:
+            self.handles = {user.username.lower(): "x:" + user.id for user in self.users.values() if user.username}
+        return self.handles.get(handle.lower())
+
+
+T = TypeVar("T")
+
+_decoder = msgspec.json.Decoder(Line)
+_lax = msgspec.json.Decoder(Line, strict=False)
+_lax_tweet = msgspec.json.Decoder(Tweet, strict=False)
+_lax_user = msgspec.json.Decoder(User, strict=False)
+_lax_medium = msgspec.json.Decoder(Medium, strict=False)
+_lax_poll = msgspec.json.Decoder(Poll, strict=False)
+_array = msgspec.json.Decoder(list[msgspec.Raw])
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_twarc = msgspec.json.Decoder(Twarc)
+
+#: The first part of a media key tells the kind where the medium itself did not come along.
+_KINDS = {"3": "photo", "7": "video", "13": "video", "16": "gif"}
+
+
+def map_payload(payload: Payload) -> Mapped:
+    """Map pages and posts of API v2. Lines of another shape are mapped by that shape."""
+    out = Collector(payload)
+    lines = records.decode_lines(_decoder, payload)
+    if lines is None:
+        records.map_lines(payload, out)
+        return out.mapped()
+    for index, line in enumerate(lines):
+        data, includes = line.data, line.includes
+        whole = partial(records.line, payload, index)
+        if data is not None:
+            items = data if isinstance(data, list) else [data]
+            if items and items[0].text is None:  # users, most likely
+                records.map_line(whole(), index, out)
+            else:
+                _map_page(items, _included(includes), _context(line.twarc, includes), index, out, whole)
+        elif includes is not None or line.errors or line.meta:
+            _map_page([], _included(includes), _context(line.twarc, includes), index, out, whole)
+        elif line.id is not None and line.text is not None:
+            out.seen += 1
+            try:
+                _map_flat(line, out)
+            except ValueError as error:
+                out.quarantine(index, whole(), reason(error), post_uid(line))
+        else:
+            records.map_line(whole(), index, out)
+    return out.mapped()
+
+
+def map_record(record: bytes, out: Collector) -> None:
+    """Map one flattened post that stands alone, reading counts written as strings too."""
+    _map_flat(_lax.decode(record), out)
+
+
+def map_page(keys: dict[str, msgspec.Raw], record: bytes, index: int, out: Collector) -> None:
+    """Map a page item by item, so that a bad post, or a bad user, is set aside alone."""
+    try:
+        twarc = _twarc.decode(keys["__twarc"]) if "__twarc" in keys else None
+    except FAILURES:
+        twarc = None
+    parts = _object.decode(keys["includes"]) if "includes" in keys else {}
+
+    def decoded(name: str, decoder: msgspec.json.Decoder[T]) -> list[T]:
+        return [item for item, _ in _each(parts.get(name), decoder, "includes." + name, index, out)]
+
+    includes = Includes(
+        users=decoded("users", _lax_user), media=decoded("media", _lax_medium), polls=decoded("polls", _lax_poll)
+    )
+    refused = len(out.quarantined)
+    pairs = _each(keys.get("data"), _lax_tweet, "data", index, out)
+    out.seen += len(out.quarantined) - refused
+    included = decoded("tweets", _lax_tweet) + decoded("posts", _lax_tweet)
+    context = _context(twarc, includes)
+    items, raws = [], []
+    for item, raw in pairs:
+        if item.text is None and item.username is not None:
+            user = _lax_user.decode(raw)
+            context.users[user.id] = user
+        else:
+            items.append(item)
+            raws.append(raw)
+    _map_page(items, included, context, index, out, lambda: record)
+
+
+def _each(
+    raw: msgspec.Raw | None, decoder: msgspec.json.Decoder[T], where: str, index: int, out: Collector
+) -> list[tuple[T, bytes]]:
+    """Decode each item of a list, or the one that stands where a list might; set aside those that cannot be."""
+    good: list[tuple[T, bytes]] = []
+    whole = bytes(raw).strip() if raw is not None else b"null"
+    if whole == b"null":
+        return good
+    items = [bytes(item) for item in _array.decode(whole)] if whole[:1] == b"[" else [whole]
+    for position, item in enumerate(items):
+        try:
+            good.append((decoder.decode(item), item))
+        except FAILURES as error:
+            out.quarantine(index, item, f"{where}[{position}].{reason(error)}")
+    return good
+
+
+def post_uid(tweet: Tweet) -> str | None:
+    """Name a post as far as it can be named."""
+    return f"x:{tweet.id}" if is_id(tweet.id) else None
+
+
+def _included(includes: Includes | None) -> list[Tweet]:
+    if includes is None:
+        return []
+    return (includes.tweets or []) + (includes.posts or [])
+
+
+def _context(twarc: Twarc | None, includes: Includes | None) -> Context:
+    return Context(twarc.retrieved_at if twarc is not None else None, includes)
+
+
+def _map_page(
+    items: list[Tweet], included: list[Tweet], context: Context, index: int, out: Collector, whole: Callable[[], bytes]
+) -> None:
+    context.add(included)
+    context.add(items)
+    out.seen += len(items)
+    latest = context.observed_at
+    for position, tweet in enumerate(items):
+        try:
+            _map_tweet(tweet, context, out)
+        except ValueError as error:
+            out.quarantine(index, whole(), f"data[{position}].{reason(error)}", post_uid(tweet))
+            continue
+        if latest is None or (context.observed_at is None and tweet.created_at and tweet.created_at > latest):
+            latest = tweet.created_at
+    for position, tweet in enumerate(included):
+        try:
+            _map_tweet(tweet, context, out)
+        except ValueError as error:
+            out.quarantine(index, whole(), f"includes.tweets[{position}].{reason(error)}", post_uid(tweet))
+    for user in context.users.values():
+        out.see("x:" + user.id, user, latest, context.observed_at)
+
+
+def _map_flat(line: Line, out: Collector) -> None:
+    """Map a flattened post, which holds its author and what it refers to as whole objects."""
+    context = Context(line.twarc.retrieved_at if line.twarc is not None else None, None)
+    inside: list[Tweet] = []
+    pending: list[Tweet] = [line]
+    while pending:
+        tweet = pending.pop()
+        if tweet.author is not None:
+            out.see("x:" + tweet.author.id, tweet.author, context.observed_at or line.created_at, context.observed_at)
+        for reference in tweet.referenced_tweets or tweet.referenced_posts or ():
+            if reference.text is not None:
+                inside.append(reference)
+                pending.append(reference)
+    context.add(inside)
+    context.add([line])
+    _map_tweet(line, context, out)
+    for tweet in inside:
+        _map_tweet(tweet, context, out)
+
+
+def _map_tweet(tweet: Tweet, context: Context, out: Collector) -> None:
+    """Map one post or repost.
+
+    Raises:
+        BadRecord: it has no id, no text or no date that can be believed.
+    """
+    post_id, text, created_at = tweet.id, tweet.text, tweet.created_at
+    if post_id is None or not is_id(post_id):
+        raise BadRecord("id: missing" if post_id is None else "id: not a number")
+    if context.done.get(post_id) == tweet:
+        return
+    if text is None:
+        raise BadRecord("text: missing")
+    if created_at is None:
+        created_at = snowflake_time(post_id)
+        if created_at is None:
+            raise BadRecord("created_at: missing")
+    elif created_at.tzinfo is not UTC:
+        created_at = created_at.astimezone(UTC)
+    author = tweet.author or context.users.get(tweet.author_id or "")
+    author_uid = "x:" + tweet.author_id if tweet.author_id else None
+    reply_to = quote_id = quote_of = None
+    observed_at = context.observed_at
+    for reference in tweet.referenced_tweets or tweet.referenced_posts or ():
+        kind, other = reference.type, reference.id
+        if other is None or not is_id(other):
+            raise BadRecord("referenced_tweets.id: not a number")
+        uid = "x:" + context.firsts.get(other, other)
+        if kind == "replied_to":
+            reply_to = uid
+        elif kind == "quoted":
+            quote_id, quote_of = other, uid
+        elif kind == "retweeted":
+            original = context.posts.get(other)
+            at = (original.created_at if original is not None else None) or snowflake_time(other) or created_at
+            if other in context.firsts:
+                at = first_time(context.firsts[other], at)
+            out.reposts.append(
+                Repost(
+                    post_uid=uid,
+                    post_at=at.astimezone(UTC),
+                    account_uid=author_uid,
+                    account_handle=author.username if author is not None else None,
+                    at=created_at,
+                    id=post_id,
+                    observed_at=observed_at,
+                )
+            )
+            context.done[post_id] = tweet
+            return
+
+    entities, attachments = tweet.entities, tweet.attachments
+    note = tweet.note_tweet or tweet.note_post
+    if note is not None and note.text:
+        text = note.text
+        entities = _joined(note.entities, entities)
+    if "&" in text:
+        text = unescape(text)
+    hashtags: tuple[str, ...] | None = ()
+    mentions: tuple[Mention, ...] | None = ()
+    links: tuple[Link, ...] | None = ()
+    media: tuple[Media, ...] | None = ()
+    poll = None
+    if attachments is not None:
+        media = _media(attachments, context)
+        poll = _poll(attachments, context)
+    if entities is None:
+        # Entities may not have been asked for. Then only the text itself can say that there are none.
+        if "#" in text or "\uff03" in text:
+            hashtags = None
+        if "@" in text or "\uff20" in text:
+            mentions = None
+        if "t.co/" in text:
+            links = None
+            media = media or None
+    else:
+        tags, people, urls = entities.hashtags, entities.mentions, entities.urls
+        if tags:
+            hashtags = (tags[0].tag,) if len(tags) == 1 else tuple(dict.fromkeys([tag.tag for tag in tags]))
+        if people:
+            mentions = tuple(
+                [
+                    Mention(who.username, "x:" + who.id if who.id else context.handle_uid(who.username))
+                    for who in people
+                    if who.username
+                ]
+            )
+        if urls:
+            text, links = _unwrap(text, urls, post_id, quote_id, quote_of, bool(media))
+    edited_at = version = None
+    uid = "x:" + post_id
+    history = tweet.edit_history_tweet_ids or tweet.edit_history_post_ids
+    if history is not None and len(history) > 1:
+        # A version that was replaced tells what held when it was made, however late it was fetched.
+        if post_id != history[-1]:
+            observed_at = created_at
+        if post_id != history[0]:
+            if not is_id(history[0]):
+                raise BadRecord("edit_history: not a number")
+            uid, version, edited_at = "x:" + history[0], post_id, created_at
+            created_at = first_time(history[0], created_at)
+    metrics = tweet.public_metrics
+    name = author.name if author is not None else None
+    lang = tweet.lang
+    conversation = tweet.conversation_id
+    post = Post(
+        uid=uid,
+        created_at=created_at,
+        observed_at=observed_at,
+        id=version,
+        author_uid=author_uid,
+        author_handle=author.username if author is not None else None,
+        author_name=(unescape(name) if "&" in name else name) if name else None,
+        edited_at=edited_at,
+        text=text,
+        lang=LANGUAGES.get(lang, lang),
+        hashtags=hashtags,
+        mentions=mentions,
+        links=links,
+        media=media,
+        poll=poll,
+        reply_to=reply_to,
+        reply_to_author="x:" + tweet.in_reply_to_user_id if tweet.in_reply_to_user_id else None,
+        conversation="x:" + context.firsts.get(conversation, conversation) if conversation else None,
+        quote_of=quote_of,
+        likes=metrics.like_count if metrics is not None else None,
+        reposts=(metrics.retweet_count if metrics.retweet_count is not None else metrics.repost_count)
+        if metrics is not None
+        else None,
+        replies=metrics.reply_count if metrics is not None else None,
+        quotes=metrics.quote_count if metrics is not None else None,
+        withheld=tuple(tweet.withheld.country_codes or ()) if tweet.withheld is not None else None,
+        visibility="public",
+    )
+    context.done[post_id] = tweet
+    known = out.known.get(post_id)
+    if known != post:
+        out.posts.append(post)
+        out.known[post_id] = post
+
+
+def _joined(note: Entities | None, short: Entities | None) -> Entities | None:
+    """The entities of a long text, and the links to attachments, which only its short form lists."""
+    if note is None or short is None:
+        return note or short
+    listed = {url.url for url in note.urls or ()}
+    urls = (note.urls or []) + [url for url in short.urls or () if url.media_key and url.url not in listed]
+    return Entities(note.hashtags, note.mentions, urls)
+
+
+def _unwrap(
+    text: str, urls: list[Url], post_id: str, quote_id: str | None, quote_of: str | None, attached: bool
+) -> tuple[str, tuple[Link, ...]]:
+    """Unwrap the text's links; what stands for an attachment, the quoted post or the post itself is no link."""
+    table: dict[str, str] = {}
+    dropped: set[str] = set()
+    links: list[Link] = []
+    for item in urls:
+        expanded = item.expanded_url or item.url
+        if expanded is None:
+            continue
+        short = item.url or expanded
+        table[short] = expanded
+        if "/status" in expanded and (target := permalink(expanded)) is not None:
+            if item.media_key or (target[1] and attached):
+                dropped.add(short)
+                continue
+            if not target[1] and (target[0] in {post_id, quote_id} or "x:" + target[0] == quote_of):
+                dropped.add(short)
+                continue
+        links.append(Link(item.unwound_url or expanded, item.title or None))
+    return unwrap(text, table, dropped), tuple(links) if len(links) < 2 else tuple(dict.fromkeys(links))
+
+
+def _media(attachments: Attachments, context: Context) -> tuple[Media, ...]:
+    items = attachments.media
+    if not items:
+        keys = attachments.media_keys
+        if not keys:
+            return ()
+        items = [context.media.get(key) or Medium(type=_KINDS.get(key.partition("_")[0], "unknown")) for key in keys]
+    found = []
+    for item in items:
+        url = item.url or item.preview_image_url
+        if item.variants:
+            url = max(item.variants, key=lambda variant: variant.bit_rate).url or url
+        found.append(Media(type_of_media.get(item.type, "unknown"), url, item.alt_text or None))
+    return tuple(found)
+
+
+def _poll(attachments: Attachments, context: Context) -> tuple[PollOption, ...] | None:
+    poll = attachments.poll
+    if poll is None and attachments.poll_ids:
+        poll = context.polls.get(attachments.poll_ids[0])
+    if poll is None or not poll.options:
+        return None
+    return tuple([PollOption(option.label, option.votes) for option in sorted(poll.options, key=lambda o: o.position)])

@@ -1,0 +1,80 @@
+"""`knowarchive init`: write a commented configuration."""
+
+from pathlib import Path
+
+import click
+
+from knowarchive.cli import Context, default_config_path
+from knowarchive.errors import KnowarchiveError
+
+TEMPLATE = """\
+# Knowarchive: what to keep, and where. Check it with: knowarchive doctor
+# Secrets (tokens, passwords) never go into this file; they are read from the environment.
+
+[archive]
+url = "archive"                # a folder, beside this file unless absolute, or s3://bucket/prefix
+# state = "~/.local/state/knowarchive"   # scratch files and what can be rebuilt; private to you
+
+[[chat]]
+name = "{name}"                # short: it becomes file names and addresses
+title = "{title}"
+hashtags = ["{hashtag}"]       # without the sign; letter case does not matter
+timezone = "{timezone}"        # the sessions are named by their local date
+# When the chat is held, as an RFC 5545 rule in the chat's own time zone. Leave it out for a chat without a schedule:
+# sessions are then found by activity.
+schedule = "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0"
+# If the hour has changed over the years, one rule for each stretch:
+# schedule = [
+#   {{ rule = "FREQ=WEEKLY;BYDAY=TH;BYHOUR=20;BYMINUTE=0", from = 2015-03-05, until = 2019-12-31 }},
+#   {{ rule = "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0", from = 2020-01-07 }},
+# ]
+duration = "1h"
+margin = ["15m", "30m"]        # how far before and after the hour a session reaches
+moderators = []                # such as "x:handle"; found by what they do where empty
+
+  # Where the chat is held; a source each.
+  [[chat.source]]
+  platform = "x"
+"""
+
+
+@click.command()
+@click.option("--name", default="mychat", show_default=True, help="The chat's short name.")
+@click.option("--title", default="My chat", show_default=True, help="The chat's title.")
+@click.option("--hashtag", default="mychat", show_default=True, help="The chat's hashtag, without the sign.")
+@click.option("--timezone", default="UTC", show_default=True, help="The chat's time zone, such as Europe/London.")
+@click.option("--overwrite", is_flag=True, help="Replace a configuration that is there.")
+@click.pass_obj
+def command(context: Context, name: str, title: str, hashtag: str, timezone: str, *, overwrite: bool) -> None:
+    """Write a commented configuration (knowarchive.toml, or the file named with --config)."""
+    path = default_config_path(context)
+    text = TEMPLATE.format(
+        name=_quote(name), title=_quote(title), hashtag=_quote(hashtag.removeprefix("#")), timezone=_quote(timezone)
+    )
+    _check(text)
+    try:
+        with path.open("w" if overwrite else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise KnowarchiveError(f"{path}: exists already; edit it, or replace it with --overwrite") from error
+    click.echo(f"Wrote {path}. Edit it, then import a file with: knowarchive import FILE")
+
+
+def _quote(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+
+
+def _check(text: str) -> None:
+    """Refuse to write what could not be read back."""
+    import tempfile
+
+    from knowarchive.config import load_config
+    from knowarchive.errors import ConfigError, UsageError
+
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "draft.toml"
+        draft.write_text(text, encoding="utf-8")
+        try:
+            load_config(draft)
+        except ConfigError as error:
+            raise UsageError(str(error).replace(f"{draft}: ", "")) from error

@@ -1,0 +1,28 @@
+"""`knowarchive maintain`: keep the archive small and quick."""
+
+import click
+
+from knowarchive.cli import Context
+from knowarchive.cli.output import print_json
+
+
+@click.command()
+@click.option("--keep", default="7d", show_default=True, help="How long files stay that only older readers use.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def command(context: Context, keep: str, *, as_json: bool) -> None:
+    """Fold and compact the archive. Reading and writing go on meanwhile; posts stay the same."""
+    from knowarchive.config import parse_duration
+    from storage.archive import Archive
+
+    config = context.config
+    retention = parse_duration(keep)
+    archive = Archive(config.archive_url, config.state_dir)
+    result = {**archive.maintain(), "deleted": archive.vacuum(retention)}
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(
+            f"{result['files_before']} data files are now {result['files_after']}; "
+            f"{result['deleted']} old ones were deleted."
+        )

@@ -1,0 +1,37 @@
+"""`knowarchive sessions`: which sessions there are."""
+
+import click
+
+from knowarchive.cli import Context
+from knowarchive.cli.output import print_json, print_table
+
+COLUMNS = {
+    "chat": "Chat",
+    "date": "Session",
+    "start": "Start (UTC)",
+    "posts": "Posts",
+    "people": "People",
+    "questions": "Questions",
+    "coverage": "Coverage",
+}
+
+
+@click.command()
+@click.argument("chat", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@click.pass_obj
+def command(context: Context, chat: str | None, *, as_json: bool) -> None:
+    """List the sessions of a chat, or of all chats, that have posts."""
+    from dataclasses import asdict
+
+    from pipelines.sessions import list_sessions, require_chat
+    from storage.archive import Archive
+
+    config = context.config
+    chats = [require_chat(config, chat)] if chat else list(config.chat)
+    archive = Archive(config.archive_url, config.state_dir)
+    rows = [asdict(row) for one in chats for row in list_sessions(archive, one)]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(COLUMNS, rows, "No sessions yet; import a file with: knowarchive import FILE")

@@ -1,0 +1,1 @@
+"""The steps: plain functions that join connectors, storage and transcripts. They work without a scheduler."""

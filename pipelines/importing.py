@@ -1,0 +1,133 @@
+"""Import archive files: read, screen, map, store; a line in the ledger for each."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import connectors
+from connectors.files.errors import CutError
+from connectors.files.reader import read_file
+from knowarchive import __version__
+from knowarchive.errors import KnowarchiveError, ReadError, StorageError
+from knowarchive.model import Quarantined
+from storage.archive import Archive, Run
+from storage.staging import Outcome, Staging
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSource:
+    """A file to import, or a stream. `name` is what the ledger and messages call it."""
+
+    name: str
+    path: Path | None = None
+    stream: BinaryIO | None = None
+
+    @property
+    def size(self) -> int | None:
+        """Bytes on disk, where known."""
+        return self.path.stat().st_size if self.path and self.path.is_file() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of one file. `status` is done, incomplete (something is missing, see `gaps`) or failed."""
+
+    source: str
+    status: str
+    outcome: Outcome | None = None
+    screened: int = 0
+    reasons: tuple[tuple[str, int], ...] = ()  # why posts were quarantined, most frequent first
+    gaps: tuple[str, ...] = ()
+    error: str | None = None
+
+
+def import_file(
+    archive: Archive,
+    source: ImportSource,
+    *,
+    now: Callable[[], datetime],
+    chat: str | None = None,
+    format_name: str = "auto",
+    on_progress: Callable[[int, int], None] = lambda _bytes, _posts: None,
+) -> Imported:
+    """Import one file. One that cannot be read comes back as failed, so that it does not stop the next.
+
+    Args:
+        archive: where to.
+        source: the file.
+        now: the clock; aware.
+        chat: the chat that everything in the file belongs to, hashtag or not.
+        format_name: a key of `connectors.FORMATS`, or "auto" to find it by content.
+        on_progress: told after each payload: bytes read so far, posts seen so far.
+
+    Raises:
+        StorageError: the archive cannot be written.
+    """
+    started = now()
+    gaps: list[str] = []
+    reasons: dict[str, int] = {}
+    screened = seen = read = 0
+
+    def count(consumed: int) -> None:
+        nonlocal read
+        read = consumed
+
+    try:
+        with Staging(archive, chat=chat, now=started) as staging:
+            try:
+                for record in read_file(
+                    source.path, stream=source.stream, origin=source.name, format=format_name, on_progress=count
+                ):
+                    if isinstance(record, Quarantined):
+                        staging.quarantine(record)
+                        quarantined = [record]
+                    else:
+                        payload, dropped = connectors.screen(record)
+                        mapped = connectors.map_payload(payload)
+                        staging.add(payload, mapped, connectors.rank(payload.format))
+                        quarantined = mapped.quarantined
+                        screened, seen = screened + dropped, seen + mapped.seen
+                    for one in quarantined:
+                        reasons[one.reason] = reasons.get(one.reason, 0) + 1
+                    on_progress(read, seen)
+            except CutError as error:
+                gaps.append(str(error))
+            outcome = staging.finish()
+    except StorageError:
+        raise
+    except (ReadError, OSError) as error:
+        message = str(error) if isinstance(error, KnowarchiveError) else f"{source.name}: {error.strerror or error}"
+        return Imported(source=source.name, status="failed", error=message)
+    status = "incomplete" if gaps or outcome.quarantined else "done"
+    archive.record(
+        Run(
+            run_id=uuid.uuid4().hex,
+            kind="import",
+            chat=chat,
+            source=source.name,
+            status=status,
+            started_at=started,
+            finished_at=now(),
+            since=outcome.first,
+            until=outcome.last,
+            pages=outcome.payloads,
+            seen=outcome.seen,
+            new=outcome.new,
+            changed=outcome.changed,
+            quarantined=outcome.quarantined,
+            screened=screened,
+            gaps=tuple(gaps),
+            version=__version__,
+        )
+    )
+    return Imported(
+        source=source.name,
+        status=status,
+        outcome=outcome,
+        screened=screened,
+        reasons=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        gaps=tuple(gaps),
+    )

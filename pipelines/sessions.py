@@ -1,0 +1,147 @@
+"""Read sessions from the archive: which there are, and all that one transcript needs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from knowarchive.config import Chat, Config
+from knowarchive.errors import UsageError
+from knowarchive.model import Post
+from storage.archive import Archive, Run
+from transcripts.build import build_transcript
+from transcripts.model import SessionPosts, Transcript, Window
+from transcripts.sessions import cut_by_activity, find_window, select, windows
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One line of `knowarchive sessions`. `coverage` is complete, incomplete or unknown."""
+
+    chat: str
+    date: str
+    start: datetime
+    end: datetime
+    posts: int
+    people: int
+    questions: int
+    coverage: str
+
+
+def require_chat(config: Config, name: str) -> Chat:
+    """Find a configured chat.
+
+    Raises:
+        UsageError: there is none of this name; says which there are.
+    """
+    chat = config.find_chat(name)
+    if chat is None:
+        known = ", ".join(chat.name for chat in config.chat) or "none yet"
+        raise UsageError(f"no chat named {name!r}; {config.path} has: {known}")
+    return chat
+
+
+def list_sessions(archive: Archive, chat: Chat) -> Iterator[SessionRow]:
+    """Every session of a chat that has posts, oldest first."""
+    extent = archive.extent()
+    if extent is None:
+        return
+    runs = archive.runs()
+    for window in _windows(archive, chat, *extent):
+        session = load_session(archive, chat, window, runs)
+        if not session.posts:
+            continue
+        transcript = build_transcript(session)
+        statuses = {str(row["status"]) for row in session.coverage}
+        yield SessionRow(
+            chat=chat.name,
+            date=window.label,
+            start=window.start,
+            end=window.end,
+            posts=len(transcript.entries),
+            people=sum(person.posts > 0 for person in transcript.participants),
+            questions=len(transcript.questions),
+            coverage="unknown" if not statuses else "complete" if statuses == {"done"} else "incomplete",
+        )
+
+
+def find_session(archive: Archive, chat: Chat, label: str) -> Window:
+    """The window of a session by its name, `DATE` or `DATE@HHMM`.
+
+    Raises:
+        UsageError: the name is malformed, or the chat has no such session.
+    """
+    if chat.rules:
+        window = find_window(chat, label)
+    else:
+        extent = archive.extent()
+        found = _windows(archive, chat, *extent) if extent else []
+        window = next((window for window in found if window.label == label), None)
+    if window is None:
+        raise UsageError(f"{chat.name} has no session {label!r}; list them with: knowarchive sessions {chat.name}")
+    return window
+
+
+def load_session(archive: Archive, chat: Chat, window: Window, runs: list[Run] | None = None) -> SessionPosts:
+    """All that the archive knows of a session."""
+    posts = select(archive.posts(window.opens, window.closes), window, chat.hashtags, chat.name)
+    here = {post.uid for post in posts}
+    wanted = {uid for post in posts for uid in (post.reply_to, post.quote_of) if uid and uid not in here}
+    known = archive.runs(window.opens, window.closes) if runs is None else [run for run in runs if _covers(run, window)]
+    return SessionPosts(
+        window=window,
+        title=chat.title or f"#{chat.hashtags[0].removeprefix('#')}",
+        hashtags=tuple(tag.removeprefix("#") for tag in chat.hashtags),
+        posts=posts,
+        context=tuple(archive.posts_by_uid(sorted(wanted), window.closes)),
+        reposts=tuple(repost for repost in archive.reposts(window.opens, window.closes) if repost.post_uid in here),
+        moderators=chat.moderators,
+        coverage=tuple(_coverage(run) for run in known if run.chat in {None, chat.name}),
+    )
+
+
+def make_transcript(archive: Archive, chat: Chat, label: str) -> Transcript:
+    """One session, filed and ready to be written.
+
+    Raises:
+        UsageError: there is no such session, or the archive holds no post of it.
+    """
+    window = find_session(archive, chat, label)
+    session = load_session(archive, chat, window)
+    if not session.posts:
+        raise UsageError(
+            f"{chat.name} {label}: no posts in the archive between {window.opens:%Y-%m-%d %H:%M} and "
+            f"{window.closes:%H:%M} UTC; import or collect them, or list sessions with: knowarchive sessions {chat.name}"
+        )
+    return build_transcript(session)
+
+
+def _windows(archive: Archive, chat: Chat, first: datetime, last: datetime) -> list[Window]:
+    if chat.rules:
+        reach = chat.length + sum(chat.margins, timedelta())
+        return windows(chat, first - reach, last + reach)
+    whole = Window(chat.name, "", first, last, first, last + timedelta.resolution, chat.timezone)
+    posts: tuple[Post, ...] = select(archive.posts(whole.opens, whole.closes), whole, chat.hashtags, chat.name)
+    return cut_by_activity(chat.name, chat.timezone, [post.created_at for post in posts])
+
+
+def _covers(run: Run, window: Window) -> bool:
+    return (run.since is None or run.since < window.closes) and (run.until is None or run.until >= window.opens)
+
+
+def _coverage(run: Run) -> dict[str, object]:
+    return {
+        "source": run.source,
+        "kind": run.kind,
+        "status": run.status,
+        "collected_at": run.finished_at,
+        "since": run.since,
+        "until": run.until,
+        "pages": run.pages,
+        "seen": run.seen,
+        "new": run.new,
+        "changed": run.changed,
+        "quarantined": run.quarantined,
+        "screened": run.screened,
+        "gaps": list(run.gaps),
+        "cost": run.cost,
+    }

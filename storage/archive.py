@@ -1,0 +1,348 @@
+"""The archive as the rest of the program sees it."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+
+from knowarchive.errors import ConflictError, StorageError
+from knowarchive.model import Account, Payload, Post, Quarantined, Repost
+from storage import columns, queries
+from storage.schema import ACCOUNTS, PAYLOADS, POSTS, QUARANTINE, REPOSTS, RUNS, TABLES, Table
+from storage.tables import DataFile, StoredTable
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY_LIMIT = "192MB"  # DuckDB spills to the state directory beyond it
+SMALL_FILES = 16  # files of one month beyond which maintenance folds them
+PAYLOAD_FILE = 128 << 20  # bytes of a compacted data file of payloads
+CONTEXT_REACH = timedelta(days=31)  # how far back a session looks for what its posts answer or quote
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the ledger: what a run asked, got, and did not get. Times are aware; `cost` is US dollars."""
+
+    run_id: str
+    kind: str
+    source: str
+    status: str
+    started_at: datetime
+    finished_at: datetime
+    chat: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    pages: int | None = None
+    requests: int | None = None
+    seen: int | None = None
+    new: int | None = None
+    changed: int | None = None
+    quarantined: int | None = None
+    screened: int | None = None
+    waited: float | None = None
+    gaps: tuple[str, ...] = ()
+    cost: float | None = None
+    error: str | None = None
+    version: str | None = None
+
+
+class Archive:
+    """An archive at an address. Opening costs nothing; tables come into being when first written.
+
+    Args:
+        url: a folder, or s3://bucket/prefix with credentials in the environment.
+        state: a folder for scratch files and what is derived; made when first needed, for the owner alone.
+    """
+
+    def __init__(self, url: str, state: Path) -> None:
+        self.url = url
+        self.state = state
+        if "://" not in url and Path(url).exists() and not Path(url).is_dir():
+            raise StorageError(f"{url}: is a file, not a folder; set archive.url to a folder")
+        self.tables = {name: StoredTable(url, spec) for name, spec in TABLES.items()}
+
+    def scratch(self) -> Path:
+        """The folder for temporary files, made private."""
+        folder = self.state / "scratch"
+        try:
+            self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.mkdir(exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StorageError(f"{folder}: cannot be made: {error.strerror}; set archive.state to a folder") from error
+        return folder
+
+    @contextlib.contextmanager
+    def connect(self, scratch: Path | None = None) -> Iterator["DuckDBPyConnection"]:
+        """An in-memory DuckDB with bounded memory, in UTC. Spills into `scratch` if given."""
+        import duckdb
+
+        con = duckdb.connect(":memory:")
+        try:
+            con.execute(
+                f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY_LIMIT}'; SET preserve_insertion_order = false; "
+                "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
+            )
+            if scratch:
+                con.execute("SET temp_directory = ?", [str(scratch)])
+            yield con
+        except duckdb.Error as error:
+            raise StorageError(f"{self.url}: {' '.join(str(error).split())}") from error
+        finally:
+            con.close()
+
+    def scan(self, con: "DuckDBPyConnection", spec: Table, files: Sequence[DataFile], name: str) -> None:
+        """Make the rows of some files of a table a view called `name`."""
+        stored = self.tables[spec.name]
+        if not files:
+            con.register(name, spec.schema.empty_table())
+        elif stored.folder:
+            con.read_parquet([_literal(uri) for uri in stored.uris(files)], union_by_name=True).create_view(
+                name, replace=True
+            )
+        else:
+            delta = stored.open()
+            assert delta is not None
+            wanted = {file.path for file in files}
+            dataset = delta.to_pyarrow_dataset()
+            paths = [path for path in dataset.files if any(path.endswith(one) for one in wanted)]
+            con.register(name, pa.dataset.dataset(paths, filesystem=dataset.filesystem, schema=dataset.schema))
+
+    # Reading
+
+    def posts(self, since: datetime, until: datetime) -> list[Post]:
+        """Merged posts with since <= created_at < until, in order of time."""
+        rows = self._merged(POSTS, queries.merged_posts, since, until)
+        return columns.posts_from(rows.sort_by([("created_at", "ascending"), ("uid", "ascending")]))
+
+    def extent(self) -> tuple[datetime, datetime] | None:
+        """The times of the oldest and the newest post, from the log alone; None where there is none."""
+        files = self.tables["posts"].files()
+        oldest = [file.oldest for file in files if file.oldest]
+        newest = [file.newest for file in files if file.newest]
+        return (min(oldest), max(newest)) if oldest and newest else None
+
+    def reposts(self, since: datetime, until: datetime) -> list[Repost]:
+        """Reposts of posts made in the window, in order of time."""
+        rows = self._merged(REPOSTS, queries.merged_reposts, since, until)
+        return columns.reposts_from(rows.sort_by([("at", "ascending"), ("key", "ascending")]))
+
+    def posts_by_uid(self, uids: Sequence[str], around: datetime) -> list[Post]:
+        """Merged posts of these uids made in the month before `around`, where known."""
+        if not uids:
+            return []
+        with self.connect() as con:
+            since, until = around - CONTEXT_REACH, around + timedelta(days=1)
+            self.scan(con, POSTS, self.tables["posts"].files(since, until), "stored")
+            con.register("wanted", pa.table({"uid": pa.array(uids, pa.string())}))
+            rows = con.sql(queries.merged_posts("stored", "uid IN (SELECT uid FROM wanted)")).to_arrow_table()
+        return sorted(columns.posts_from(rows), key=lambda post: (post.created_at, post.uid))
+
+    def accounts(self, uids: Sequence[str]) -> dict[str, Account]:
+        """Merged accounts by uid, where known."""
+        with self.connect() as con:
+            self.scan(con, ACCOUNTS, self.tables["accounts"].files(), "stored")
+            con.register("wanted", pa.table({"uid": pa.array(uids, pa.string())}))
+            rows = con.sql(queries.merged_accounts("stored", "uid IN (SELECT uid FROM wanted)")).to_arrow_table()
+        return {account.uid: account for account in columns.accounts_from(rows)}
+
+    def _merged(self, spec: Table, merge: Any, since: datetime, until: datetime) -> pa.Table:
+        with self.connect() as con:
+            self.scan(con, spec, self.tables[spec.name].files(since, until), "stored")
+            con.execute(queries.window(spec, "stored"), {"since": since, "until": until})
+            return con.sql(merge("windowed")).to_arrow_table()
+
+    def runs(self, since: datetime | None = None, until: datetime | None = None) -> list[Run]:
+        """The ledger's lines about windows that overlap [since, until), oldest first."""
+        with self.connect() as con:
+            self.scan(con, RUNS, self.tables["runs"].files(), "stored")
+            rows = con.sql("SELECT * FROM stored ORDER BY started_at, run_id").to_arrow_table()
+        found = [
+            Run(**{**row, "gaps": tuple(row["gaps"] or ())}) for row in rows.select(Run.__struct_fields__).to_pylist()
+        ]
+        return [
+            run
+            for run in found
+            if (until is None or run.since is None or run.since < until)
+            and (since is None or run.until is None or run.until >= since)
+        ]
+
+    def payloads(self) -> Iterator[tuple[Payload, dict[str, Any]]]:
+        """Every payload with what the archive knows of it besides, a row group in memory at a time."""
+        for rows in self._distinct_payloads(self.tables["payloads"].files()):
+            added = rows.select(["payload_id", "pull", "newest_at", "collected_at", "chat"]).to_pylist()
+            yield from zip(columns.payloads_from(rows), added, strict=True)
+
+    def lock_down(self, con: "DuckDBPyConnection") -> None:
+        """Let a connection read the archive and nothing else of the disk, nor undo that."""
+        if "://" not in self.url:
+            con.execute("SET allowed_directories = $folders", {"folders": [_literal(f"{self.url}/")]})
+        con.execute("SET enable_external_access = false; SET lock_configuration = true")
+
+    def create_views(self, con: "DuckDBPyConnection") -> None:
+        """Make every table a view: posts, accounts and reposts merged; payloads, quarantine and runs as they are."""
+        for spec in TABLES.values():
+            source = f"{spec.name}_observations" if spec.is_observations else f"{spec.name}_rows"
+            self.scan(con, spec, self.tables[spec.name].files(), source)
+        con.execute(f"CREATE VIEW posts AS {queries.merged_posts('posts_observations')}")
+        con.execute(f"CREATE VIEW accounts AS {queries.merged_accounts('accounts_observations')}")
+        con.execute(f"CREATE VIEW reposts AS {queries.merged_reposts('reposts_observations')}")
+        con.execute(f"CREATE VIEW payloads AS {queries.DISTINCT_PAYLOADS.format(source='payloads_rows')}")
+        con.execute(f"CREATE VIEW quarantine AS {queries.DISTINCT_QUARANTINE.format(source='quarantine_rows')}")
+        con.execute("CREATE VIEW runs AS SELECT * FROM runs_rows")
+
+    # Writing
+
+    def store_payloads(self, rows: Sequence[tuple[Payload, dict[str, Any]]]) -> None:
+        """Store payloads that are not there yet; durable when this returns."""
+        stored = self.tables["payloads"]
+        times = [added["newest_at"] for _, added in rows if added["newest_at"]]
+        live = [file for file in stored.files() if file.oldest is None] if len(times) < len(rows) else []
+        if times:
+            live += [file for file in stored.files(min(times), max(times) + timedelta.resolution) if file.oldest]
+        known: set[tuple[str, str | None]] = set()
+        if live:
+            with self.connect() as con:
+                self.scan(con, PAYLOADS, live, "stored")
+                ids = con.sql("SELECT payload_id, chat FROM stored").to_arrow_table()
+                known = set(zip(ids["payload_id"].to_pylist(), ids["chat"].to_pylist(), strict=True))
+        fresh = {}
+        for payload, added in rows:
+            key = (added["payload_id"], added["chat"])
+            if key not in known:
+                fresh[key] = (payload, added)
+        if fresh:
+            stored.commit(stored.write(columns.payload_table(fresh.values())))
+
+    def store_quarantined(self, rows: Sequence[Quarantined], now: datetime) -> None:
+        """Store quarantined records that are not known yet."""
+        if not rows:
+            return
+        stored = self.tables["quarantine"]
+        with self.connect() as con:
+            self.scan(con, QUARANTINE, stored.files(), "stored")
+            con.register("fresh", columns.quarantine_table(rows, now))
+            new = con.sql(
+                "SELECT * FROM fresh ANTI JOIN stored USING (digest, origin, position) ORDER BY origin, position"
+            ).to_arrow_table()
+        if new.num_rows:
+            stored.commit(stored.write(new.select(QUARANTINE.schema.names).cast(QUARANTINE.schema)))
+
+    def replace_quarantined(self, rows: Sequence[Quarantined], payload_ids: pa.Array, now: datetime) -> None:
+        """Store quarantined records in the place of all those from the same payloads."""
+        stored = self.tables["quarantine"]
+        live = stored.files()
+        with self.connect() as con:
+            self.scan(con, QUARANTINE, live, "stored")
+            con.register("replayed", pa.table({"payload_id": payload_ids}))
+            kept = con.sql("SELECT * FROM stored ANTI JOIN replayed USING (payload_id)").to_arrow_table()
+        kept = kept.select(QUARANTINE.schema.names).cast(QUARANTINE.schema)
+        table = pa.concat_tables([kept, columns.quarantine_table(rows, now)])
+        if live or table.num_rows:
+            stored.commit(stored.write(table), live)
+
+    def record(self, run: Run) -> None:
+        """Add a line to the ledger."""
+        stored = self.tables["runs"]
+        row = {**msgspec.structs.asdict(run), "gaps": list(run.gaps)}
+        stored.commit(stored.write(pa.Table.from_pylist([row], schema=RUNS.schema)))
+
+    # Maintenance
+
+    def maintain(self, *, small_files: int = 1) -> dict[str, int]:
+        """Fold and compact every month that has more than `small_files` files; returns files before and after.
+
+        Readers and writers go on meanwhile. Old files stay until `vacuum`, for readers that still use them.
+        """
+        before = after = 0
+        for name, stored in self.tables.items():
+            by_month: dict[str, list[DataFile]] = {}
+            for file in stored.files():
+                by_month.setdefault(file.month, []).append(file)
+            for files in by_month.values():
+                before += len(files)
+                if len(files) <= small_files:
+                    after += len(files)
+                    continue
+                try:
+                    after += self._compact(TABLES[name], files)
+                except ConflictError:
+                    after += len(files)  # somebody else did it at the same time
+            stored.checkpoint()
+        return {"files_before": before, "files_after": after}
+
+    def vacuum(self, retention: timedelta = timedelta(days=7)) -> int:
+        """Delete files that no version younger than `retention` uses. Returns how many."""
+        deleted = 0
+        for stored in self.tables.values():
+            delta = stored.open()
+            if delta is not None:
+                deleted += len(
+                    delta.vacuum(
+                        retention_hours=int(retention.total_seconds() // 3600),
+                        dry_run=False,
+                        enforce_retention_duration=False,
+                        full=True,
+                    )
+                )
+        return deleted
+
+    def _compact(self, spec: Table, files: Sequence[DataFile]) -> int:
+        stored = self.tables[spec.name]
+        if spec is PAYLOADS:
+            return self._compact_payloads(files)
+        with self.connect(self.scratch()) as con:
+            self.scan(con, spec, files, "stored")
+            if spec.is_observations:
+                con.execute(f"CREATE TEMP TABLE fresh AS {queries.fold_equal(spec, 'stored')}")
+                con.register("known", spec.schema.empty_table())
+                kept = f"fresh WHERE rowid IN ({queries.telling(spec, 'fresh', 'known')})"
+            elif spec is QUARANTINE:
+                kept = f"({queries.DISTINCT_QUARANTINE.format(source='stored')})"
+            else:
+                kept = "stored"
+            reader = con.sql(queries.in_order(spec, kept)).to_arrow_reader(spec.row_group)
+            tables = (pa.Table.from_batches([batch]).cast(spec.schema) for batch in reader)
+            added = stored.write_streamed(tables, files[0].month)
+        stored.commit([added], files, data_change=False)
+        return 1
+
+    def _compact_payloads(self, files: Sequence[DataFile]) -> int:
+        """Join small data files of payloads; each is read and written once, whole payloads at a time."""
+        stored = self.tables["payloads"]
+        groups: list[list[DataFile]] = [[]]
+        for file in sorted(files, key=lambda file: (file.oldest is None, file.oldest, file.path)):
+            if groups[-1] and sum(one.size for one in groups[-1]) + file.size > PAYLOAD_FILE:
+                groups.append([])
+            groups[-1].append(file)
+        count = 0
+        for group in groups:
+            if len(group) == 1:
+                count += 1
+                continue
+            added = stored.write_streamed(self._distinct_payloads(group), group[0].month)
+            stored.commit([added], group, data_change=False)
+            count += 1
+        return count
+
+    def _distinct_payloads(self, files: Sequence[DataFile]) -> Iterator[pa.Table]:
+        import pyarrow.parquet as pq
+
+        seen: set[tuple[str, str | None]] = set()
+        stored = self.tables["payloads"]
+        for file in files:
+            with stored.open_file(file) as source:
+                reader = pq.ParquetFile(source)
+                for group in range(reader.num_row_groups):
+                    rows = reader.read_row_group(group)
+                    keys = list(zip(rows["payload_id"].to_pylist(), rows["chat"].to_pylist(), strict=True))
+                    keep = [key not in seen and not seen.add(key) for key in keys]  # type: ignore[func-returns-value]
+                    yield rows.filter(pa.array(keep))
+
+
+def _literal(uri: str) -> str:
+    """A path that DuckDB reads as it is, whatever folder the archive lies in: its globs switched off."""
+    return "".join(f"[{char}]" if char in "[*?" else char for char in uri)

@@ -1,0 +1,307 @@
+"""Bring payloads and what they say into the archive: payloads first, then what adds something to what is known.
+
+The cost depends on what comes in and on what the archive holds of the same months, never on the whole archive.
+Memory is bounded: observations wait in spill files, payloads are written as they come.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from knowarchive.model import Mapped, Payload, Quarantined
+from storage import columns, queries
+from storage.schema import ACCOUNTS, POSTS, REPOSTS, SOURCES, TIME, Table
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from storage.archive import Archive
+    from storage.tables import DataFile
+
+ROWS_IN_MEMORY = 20_000  # records that wait as Python objects
+ROWS_AT_ONCE = 120_000  # records that DuckDB folds and sorts in one go
+PAYLOAD_BYTES = 24 << 20  # payload bytes to a data file, before compression
+PENDING_WRITES = 2  # data files of payloads on their way to the disk
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run. `new` and `changed` count posts; `first` and `last` are the times of the records in it."""
+
+    seen: int
+    new: int
+    changed: int
+    quarantined: int
+    payloads: int
+    first: datetime | None
+    last: datetime | None
+
+
+class _Buffer:
+    """Records of one kind on their way to Arrow, and then to spill files. `sources` say which payload each is from."""
+
+    def __init__(self, table: Table, convert: Callable[[Sequence[Any], Sequence[int]], pa.Table], folder: Path) -> None:
+        self.table = table
+        self.rows = 0
+        self.spilled: list[Path] = []
+        self._convert = convert
+        self._folder = folder
+        self._records: list[Any] = []
+        self._sources: list[int] = []
+
+    def add(self, records: Sequence[Any], source: int) -> None:
+        self._records += records
+        self._sources += [source] * len(records)
+        self.rows += len(records)
+        if len(self._records) >= ROWS_IN_MEMORY:
+            path = self._folder / f"{self.table.name}-{len(self.spilled)}.parquet"
+            pq.write_table(self.take(), path, compression="lz4")
+            self.spilled.append(path)
+
+    def take(self) -> pa.Table:
+        table = self._convert(self._records, self._sources)
+        self._records, self._sources = [], []
+        return table
+
+
+class Staging:
+    """One run's way into the archive: `add` payloads, then `finish`. No post of it is visible before all are.
+
+    Args:
+        archive: where it goes.
+        now: the moment of collection; aware.
+        chat: the chat that the run collects for, if any.
+    """
+
+    def __init__(self, archive: "Archive", *, now: datetime, chat: str | None = None) -> None:
+        self._archive = archive
+        self._chat = chat
+        self._now = now
+        self._scratch = Path(tempfile.mkdtemp(prefix="staging-", dir=archive.scratch()))
+        self._posts = _Buffer(POSTS, columns.post_table, self._scratch)
+        self._accounts = _Buffer(ACCOUNTS, columns.account_table, self._scratch)
+        self._reposts = _Buffer(REPOSTS, columns.repost_table, self._scratch)
+        self._quarantined: list[Quarantined] = []
+        self._sources: list[dict[str, Any]] = []
+        self._newest: dict[str, datetime] = {}  # of each pull
+        self._pull: str | None = None
+        self._payloads: list[tuple[Payload, dict[str, Any]]] = []
+        self._payload_bytes = 0
+        self._seen = 0
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="payloads")
+        self._writes: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def add(self, payload: Payload, mapped: Mapped, rank: int) -> None:
+        """Take a payload and what it says. `rank` orders formats that tell of the same moment: more tells more."""
+        payload_id = payload.payload_id
+        self._pull = self._pull or payload_id
+        newest = self._take(payload_id, self._pull, self._chat, self._now, mapped, rank)
+        added = {
+            "payload_id": payload_id,
+            "pull": self._pull,
+            "newest_at": newest,
+            "collected_at": self._now,
+            "chat": self._chat,
+        }
+        self._payloads.append((payload, added))
+        self._payload_bytes += len(payload.body)
+        if self._payload_bytes >= PAYLOAD_BYTES:
+            self._write_payloads()
+
+    def add_stored(self, stored: dict[str, Any], mapped: Mapped, rank: int) -> None:
+        """Take what a payload says that the archive has already; `stored` is what the archive knows of it."""
+        self._take(stored["payload_id"], stored["pull"], stored["chat"], stored["collected_at"], mapped, rank)
+
+    def quarantine(self, record: Quarantined) -> None:
+        """Take a record that is in no payload."""
+        self._seen += 1
+        self._quarantined.append(record)
+
+    def finish(self) -> Outcome:
+        """Store everything that adds something; durable when this returns.
+
+        Raises:
+            StorageError: nothing was made visible but whole payloads, which the next try finds again.
+        """
+        if self._payloads:
+            self._write_payloads()
+        for write in self._writes:
+            write.result()
+        self._archive.store_quarantined(self._quarantined, self._now)
+        new, changed = self._store(self._posts)
+        self._store(self._accounts)
+        self._store(self._reposts)
+        return self._outcome(new, changed)
+
+    def finish_replacing(self) -> Outcome:
+        """Like `finish`, but what these payloads were understood to say before is replaced, not added to."""
+        self._archive.replace_quarantined(self._quarantined, self._payload_ids(), self._now)
+        new, changed = self._replace(self._posts)
+        self._replace(self._accounts)
+        self._replace(self._reposts)
+        return self._outcome(new, changed)
+
+    def _outcome(self, new: int, changed: int) -> Outcome:
+        return Outcome(
+            seen=self._seen,
+            new=new,
+            changed=changed,
+            quarantined=len(self._quarantined),
+            payloads=len(self._sources),
+            first=self._first,
+            last=self._last,
+        )
+
+    def _take(
+        self, payload_id: str, pull: str, chat: str | None, collected_at: datetime, mapped: Mapped, rank: int
+    ) -> datetime | None:
+        """Keep records and what is common to them; return the time of the newest post."""
+        source = len(self._sources)
+        self._posts.add(mapped.posts, source)
+        self._accounts.add(mapped.accounts, source)
+        self._reposts.add(mapped.reposts, source)
+        self._quarantined += mapped.quarantined
+        self._seen += mapped.seen
+        newest = max((post.created_at for post in mapped.posts), default=None)
+        if mapped.span:
+            first, last = mapped.span
+            newest = max(newest or last, last)
+            self._first, self._last = min(self._first or first, first), max(self._last or last, last)
+        if newest:
+            self._newest[pull] = max(self._newest.get(pull, newest), newest)
+        self._sources.append(
+            {
+                "source": source,
+                "source_payload": payload_id,
+                "source_chat": chat,
+                "source_at": collected_at,
+                "source_rank": rank,
+                "pull": pull,
+            }
+        )
+        return newest
+
+    def _payload_ids(self) -> pa.Array:
+        return pa.array([source["source_payload"] for source in self._sources], pa.string())
+
+    def _write_payloads(self) -> None:
+        while len(self._writes) >= PENDING_WRITES:
+            self._writes.pop(0).result()
+        rows, self._payloads, self._payload_bytes = self._payloads, [], 0
+        self._writes.append(self._pool.submit(self._archive.store_payloads, rows))
+
+    def _register(self, con: "DuckDBPyConnection", buffer: _Buffer) -> None:
+        """Make all of a buffer a view `staged`, with what its payloads have in common filled in.
+
+        A file without a time of its own speaks of the moment of its newest post.
+        """
+        con.register("in_memory", buffer.take())
+        if buffer.spilled:
+            con.read_parquet([str(path) for path in buffer.spilled]).create_view("spilled", replace=True)
+        else:
+            con.register("spilled", columns.staged_schema(buffer.table).empty_table())
+        sources = [
+            {**source, "source_observed_at": self._newest.get(source["pull"], source["source_at"])}
+            for source in self._sources
+        ]
+        con.register("sources", pa.Table.from_pylist(sources, schema=SOURCES))
+        con.execute(queries.staged(buffer.table, "spilled", "in_memory", "sources"))
+
+    def _store(self, buffer: _Buffer) -> tuple[int, int]:
+        """Fold what was staged, leave out what is known, write and commit the rest. Returns (new, changed)."""
+        if not buffer.rows:
+            return 0, 0
+        table, stored = buffer.table, self._archive.tables[buffer.table.name]
+        added, new, changed = [], 0, 0
+        with self._archive.connect(self._scratch) as con:
+            self._register(con, buffer)
+            for since, until in _spans(con, table):
+                self._archive.scan(con, table, stored.files(since, until), "stored")
+                for statement in queries.fold_into(table):
+                    con.execute(statement, {"since": since, "until": until} if "$since" in statement else None)
+                new += _count(con, queries.count_new(table))
+                if _count(con, "SELECT count(*) FROM known"):
+                    changed += _count(con, queries.count_changed(table, "known", "after"))
+                rows = con.sql(queries.in_order(table, "added")).to_arrow_table()
+                if rows.num_rows:
+                    added += stored.write(rows.cast(table.schema))
+        stored.commit(added)
+        return new, changed
+
+    def _replace(self, buffer: _Buffer) -> tuple[int, int]:
+        """Put what was staged in the place of all that came from the same payloads. Returns (new, changed)."""
+        table, stored = buffer.table, self._archive.tables[buffer.table.name]
+        live = stored.files()
+        new = changed = 0
+        added: list[Any] = []
+        with self._archive.connect(self._scratch) as con:
+            self._register(con, buffer)
+            con.register("replayed", pa.table({"payload_id": self._payload_ids()}))
+            for since, until in _spans(con, table, live):
+                overlapping = [file for file in live if _in_span(file, since, until)]
+                self._archive.scan(con, table, overlapping, "stored")
+                for statement in queries.fold_replacing(table):
+                    con.execute(statement, {"since": since, "until": until} if "$since" in statement else None)
+                new += _count(con, queries.count_new(table))
+                changed += _count(con, queries.count_changed(table, "known", "added"))
+                rows = con.sql(queries.in_order(table, "added")).to_arrow_table()
+                if rows.num_rows:
+                    added += stored.write(rows.cast(table.schema))
+        stored.commit(added, live)
+        return new, changed
+
+
+def _spans(
+    con: "DuckDBPyConnection", table: Table, live: Sequence["DataFile"] = ()
+) -> Iterable[tuple[datetime, datetime]]:
+    """Cut what is staged (and lies in `live`) into stretches of whole months, bounded in rows unless one month is more."""
+    counts = con.sql(queries.count_by_month(table)).to_arrow_table()
+    by_month = dict(
+        zip((_utc(m) for m in pc.cast(counts["month"], TIME).to_pylist()), counts["rows"].to_pylist(), strict=True)
+    )
+    for file in live:
+        month = datetime(int(file.month[:4]), int(file.month[5:]), 1, tzinfo=UTC)
+        by_month[month] = by_month.get(month, 0) + file.rows
+    start, rows = None, 0
+    for month in sorted(by_month):
+        if start is not None and rows + by_month[month] > ROWS_AT_ONCE:
+            yield start, month
+            start, rows = None, 0
+        start, rows = start or month, rows + by_month[month]
+    if start is not None:
+        last = max(by_month)
+        yield start, last.replace(year=last.year + last.month // 12, month=last.month % 12 + 1)
+
+
+def _in_span(file: "DataFile", since: datetime, until: datetime) -> bool:
+    return f"{since:%Y-%m}" <= file.month < f"{until:%Y-%m}"
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _count(con: "DuckDBPyConnection", query: str) -> int:
+    [(count,)] = con.sql(query).fetchall()
+    return int(count)

@@ -1,0 +1,147 @@
+"""What a post's text says of its place in a chat: labels such as Q1 and A1, and the phrases of hosts and guests.
+
+Everything is matched on the text as `plain` leaves it: NFKC (so that `Ｑ１` is Q1), without addresses of pages.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum
+
+URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+DECORATION = re.compile(r"(?:[@#][\w.@-]++|[^\w])*+")  # mentions, hashtags, punctuation, emoji
+HIGHEST = 40  # of the numbers; Q365 is a device
+READ_UP_TO = 10_000  # characters of a post
+
+# Every language's words for a question and an answer that people were seen to number.
+QUESTION_WORDS = "question|pregunta|pergunta|domanda|frage|vraag|kysymys|pytanie"
+ANSWER_WORDS = "answer|ans|respuesta|resposta|risposta|réponse|reponse|antwort|antwoord"
+NUMBER_WORDS = {
+    word: number
+    for words in (
+        "one two three four five six seven eight nine ten",
+        "uno dos tres cuatro cinco seis siete ocho nueve diez",
+        "un deux trois quatre cinq six sept huit neuf dix",
+        "eins zwei drei vier fünf sechs sieben acht neun zehn",
+    )
+    for number, word in enumerate(words.split(), start=1)
+}
+LABEL = re.compile(
+    rf"""
+    (?<![\w@&/'’$€£%+=-])                                  # not inside a word, a handle or an amount
+    \#?
+    (?:(?P<word>{QUESTION_WORDS}|{ANSWER_WORDS}|[QAPFTR])) # P1 and F1 stand for pregunta and Frage, T1 for topic
+    (?P<space>\s?[.#:№-]?\s?|\s(?:no\.?|nr\.?|number)\s?)
+    (?:(?P<number>\d{{1,2}})|(?P<spelled>{"|".join(sorted(NUMBER_WORDS, key=len, reverse=True))})\b)
+    (?:\s?[.\-]\s?(?P<sub>\d{{1,2}}|[a-e](?![^\W_]))|(?P<letter>[ab]))?
+    (?![^\W_]|[.,:/]\d|['’]s?\s?\d|%|\s?(?:20|19)\d\d\b|\s?(?:am|pm|st|nd|rd|th)\b)   # not Q1 2015, 3:30, A1C
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+ALSO = re.compile(r"\s*(?:,|&|\+|/|and|und|et|y|e)\s*(?:[QA]\s?)?(\d{1,2})(?![\w.:/%])", re.IGNORECASE)
+# What may stand before a label that is still at the head of a post.
+LEAD_IN = re.compile(
+    r"(?:ok(?:ay)?|so|and|now|next|re|for|on|to|my|here(?:'s| is| we go)?|great|alright|all right|late|yes|well|great|"
+    r"also|moving on|onto|on to|up|first|last|final|let's (?:start|begin|go)|start(?:ing)? with|this|brings us|regarding|"
+    r"answering|in response|time|bien|bueno|alors|nun|vamos|con|la|el|le|die|der)",
+    re.IGNORECASE,
+)
+
+
+class Kind(Enum):
+    QUESTION = "question"
+    ANSWER = "answer"
+
+
+class Place(Enum):
+    """Where in the post a label stands: at its head, at its tail, or in the middle of a sentence."""
+
+    HEAD = "head"
+    TAIL = "tail"
+    MIDDLE = "middle"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """`script` is the letter or word that was used (q, a, p, f, t, r), `sub` what follows, as the 2 of A1.2."""
+
+    kind: Kind
+    number: int
+    place: Place
+    script: str
+    start: int
+    end: int
+    sub: str | None = None
+
+
+def plain(text: str | None) -> str:
+    """Normalise a post's text for matching."""
+    return URL.sub(" ", unicodedata.normalize("NFKC", (text or "")[:READ_UP_TO]))
+
+
+def words(text: str) -> list[str]:
+    """List the words of a plain text, folded, without mentions, hashtags and labels."""
+    bare = re.sub(r"[@#][\w.@-]+", " ", LABEL.sub(" ", text))
+    return [word.replace("’", "'") for word in WORDS.findall(bare.casefold())]
+
+
+def find_labels(text: str) -> tuple[Label, ...]:
+    """Find the labels in a plain text, in order. `Q1 and Q2` and `A1/2` are two."""
+    found: list[Label] = []
+    for match in LABEL.finditer(text):
+        word = match["word"].casefold()
+        number = int(match["number"]) if match["number"] else NUMBER_WORDS[match["spelled"].casefold()]
+        space = match["space"]
+        if number > HIGHEST:
+            continue
+        place = _place(text, match.start(), match.end())
+        if len(word) == 1 and not _is_meant(match, text, word, space, place):
+            continue
+        if match["spelled"] and len(word) == 1:
+            continue
+        kind = Kind.ANSWER if word in {"a", "r"} or word in ANSWER_WORDS.split("|") else Kind.QUESTION
+        script = word if len(word) == 1 else "q" if kind is Kind.QUESTION else "a"
+        sub = (match["sub"] or match["letter"] or "").casefold() or None
+        found.append(Label(kind, number, place, script, match.start(), match.end(), sub))
+        end = match.end()
+        while sub is None and (also := ALSO.match(text, end)) and int(also[1]) == number + 1:
+            number, end = number + 1, also.end()
+            found.append(Label(kind, number, place, script, match.start(), end))
+    unique = {(label.kind, label.number): label for label in reversed(found)}
+    return tuple(label for label in found if unique[label.kind, label.number] is label)
+
+
+def before_words(text: str) -> int:
+    """Where a plain text's first word begins, after mentions, hashtags and signs."""
+    head = DECORATION.match(text)
+    return head.end() if head else 0
+
+
+def after_label(text: str, label: Label) -> str:
+    """What a plain text says after a label."""
+    return text[label.end :].lstrip(" \t\r\n:.,;)]-–—|>")
+
+
+def _is_meant(match: re.Match[str], text: str, word: str, space: str, place: Place) -> bool:
+    """Tell a label from an A4 sheet, an F1 race or `a 2 hour meeting`."""
+    follows = text[match.end() : match.end() + 1]
+    punctuated = follows in {":", ")", "-", ".", "–", "—", "]"} or match.group().startswith("#")
+    if word in {"p", "f", "t", "r"}:
+        return place is Place.HEAD and not space and (punctuated or "?" in text)
+    if not space:
+        return word == "q" or place is not Place.MIDDLE or match["word"].isupper()
+    if word == "a":
+        return place is Place.HEAD and (punctuated or match["word"].isupper()) and space != "-"
+    return match["word"].isupper() or place is Place.HEAD
+
+
+def _place(text: str, start: int, end: int) -> Place:
+    at = before_words(text)
+    while at < start and (lead := LEAD_IN.match(text, at)) and lead.end() <= start:
+        gap = DECORATION.match(text, lead.end())
+        at = gap.end() if gap else lead.end()
+    if at >= start or at == start - 1:
+        return Place.HEAD
+    tail = DECORATION.match(text, end)
+    return Place.TAIL if tail and tail.end() >= len(text) else Place.MIDDLE

@@ -1,0 +1,427 @@
+"""A session as one HTML page that needs nothing else: no request, no script, its one style sheet named by its hash."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from zlib import crc32
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from knowarchive.model import Post
+from transcripts.model import Entry, Person, Transcript
+from transcripts.people import author_key
+from transcripts.threads import quoted
+
+from . import activity
+from .clock import Clock, instant
+from .coverage import Coverage, coverage
+from .outline import Row, Section, sections
+from .references import NETWORKS, Piece, other_links, pieces, post_url, profile_url, uid_url
+from .text import anchor, clean, clean_line, safe_url, show_url
+
+UNSURE = 0.6  # below this confidence the filing is marked
+_REASONS = {
+    "label": "by its label",
+    "reply": "by what it replies to",
+    "quote": "by what it quotes",
+    "content": "by its words",
+    "time": "by its time",
+    "review": "by a person",
+}
+_HUES = 8
+_QUOTED = 240  # characters of a post that is on the page anyway
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
+_NO_LANGUAGE = {"und", "zxx", "mul", "mis", "art"} | {f"q{second}{third}" for second in "ame" for third in "mehtls"}
+_RENAMED = {"in": "id", "iw": "he", "ji": "yi", "no": "nb"}  # what X still calls Indonesian, Hebrew, Yiddish
+_REL = "noopener noreferrer nofollow ugc"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    name: str | None  # None where only the handle is known
+    handle: str | None
+    url: str | None
+    initial: str
+    hue: int
+    moderator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What a post quotes: a question (`label`), a post (`author` and `body`), or something that is not kept."""
+
+    href: str | None
+    label: str | None = None
+    author: Author | None = None
+    body: Markup | None = None
+    lang: str | None = None
+    here: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One post, ready to print."""
+
+    anchor: str | None
+    author: Author
+    stamp: str
+    time: str
+    url: str | None
+    network: str
+    body: Markup
+    lang: str | None
+    warning: str | None
+    media: tuple[tuple[str, str | None, str | None], ...]
+    links: tuple[tuple[str, str], ...]
+    poll: tuple[tuple[str, str | None], ...]
+    quoted: Quoted | None
+    edited: str | None
+    deleted: bool
+    withheld: str | None
+    repeated: tuple[int, tuple[str, ...]] | None
+    unsure: str | None
+    outside: bool
+    parent: tuple[str, str | None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a thread with the list markup around it: flat in the template, nested on the page."""
+
+    before: Markup
+    card: Card | None
+    missing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A section of the page."""
+
+    id: str
+    anchor: str | None
+    label: str | None
+    title: str
+    posed: tuple[Card, ...]
+    lines: tuple[Line, ...]
+    after: Markup
+    answers: int
+    people: int
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("transcripts", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # The last line of defence: whatever reaches the page as plain text has been cleaned.
+        finalize=lambda value: clean(value) if type(value) is str else value,
+    )
+
+
+@cache
+def _style() -> tuple[Markup, str]:
+    css = files("transcripts").joinpath("templates", "transcript.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return Markup(css), f"'sha256-{digest}'"  # noqa: S704  # our own file
+
+
+def render(transcript: Transcript) -> str:
+    """The whole page. Pure: equal transcripts give equal bytes."""
+    return _Page(transcript).render()
+
+
+def _language(lang: str | None) -> str | None:
+    """The value of a `lang` attribute, or None where the page's own English holds or nothing is known."""
+    if not lang or not _LANGUAGE.fullmatch(lang):
+        return None
+    primary, _, rest = lang.partition("-")
+    if primary in _NO_LANGUAGE or primary == "en":
+        return None
+    primary = _RENAMED.get(primary, primary)
+    return f"{primary}-{rest}" if rest else primary
+
+
+class _Page:
+    """The lookups that every post on a page shares."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.transcript = transcript
+        self.clock = Clock.of(transcript.window)
+        self.entries = {entry.post.uid: entry for entry in transcript.entries}
+        self.people = {person.key: person for person in transcript.participants}
+        self.moderators = {
+            person.key for person in (*transcript.moderators, *transcript.participants) if person.moderator
+        }
+        self.moderators |= {person.key for person in transcript.moderators}
+        self.profiles = {
+            person.handle: url
+            for person in reversed(transcript.participants)
+            if person.handle and (url := _profile(person))
+        }
+        self.questions: dict[str, str] = {}
+        for question in transcript.questions:
+            for uid in question.parts or (question.uid,):
+                self.questions.setdefault(uid, clean_line(question.label))
+        self.own_tags = {tag.removeprefix("#").casefold() for tag in transcript.hashtags}
+
+    def render(self) -> str:
+        transcript, clock = self.transcript, self.clock
+        css, digest = _style()
+        parts = self.parts(sections(transcript))
+        targets = {part.label: part.id for part in parts if part.label}
+        networks = Counter(entry.post.platform for entry in transcript.entries)
+        people = [self.person(person) for person in transcript.participants]
+        moderators = [self.person(person) for person in transcript.moderators] or [
+            each for each in people if each[0].moderator
+        ]
+        return (
+            _environment()
+            .get_template("transcript.html")
+            .render(
+                title=clean_line(transcript.title) or clean_line(transcript.window.chat),
+                hashtags=[clean_line(tag).removeprefix("#") for tag in transcript.hashtags],
+                clock=clock,
+                window=transcript.window,
+                start=instant(transcript.window.start),
+                day=transcript.window.label.partition("@")[0],
+                moderators=moderators,
+                numbers=self.numbers(),
+                networks=[(NETWORKS.get(name, name.capitalize()), count) for name, count in networks.most_common()],
+                activity=activity.draw(transcript, clock),
+                top=activity.TOP,
+                base=activity.BASE,
+                parts=parts,
+                participants=people,
+                links=self.links(targets),
+                coverage=self.coverage(),
+                css=css,
+                digest=digest,
+                rel=_REL,
+            )
+        )
+
+    def numbers(self) -> list[tuple[int, str]]:
+        transcript, stats = self.transcript, self.transcript.stats
+        counted = [
+            (stats.get("posts", len(transcript.entries)), "post", "posts"),
+            (stats.get("people", len(transcript.participants)), "person", "people"),
+            (stats.get("questions", len(transcript.questions)), "question", "questions"),
+            (stats.get("links", len(transcript.links)), "link", "links"),
+        ]
+        return [(number, one if number == 1 else many) for number, one, many in counted]
+
+    def author(self, post: Post) -> Author:
+        key = author_key(post) or post.uid
+        person = self.people.get(key)
+        handle = clean_line(post.author_handle or (person.handle if person else None) or "").removeprefix("@") or None
+        name = clean_line(post.author_name or (person.name if person else None) or "") or None
+        return Author(
+            name=name or (None if handle else "Unknown account"),
+            handle=handle,
+            url=profile_url(post.platform, handle, post.author_uid),
+            initial=next((letter for letter in name or handle or "" if letter.isalnum()), "·").upper()[:1],
+            hue=crc32(key.encode("utf-8", "replace")) % _HUES,
+            moderator=key in self.moderators,
+        )
+
+    def person(self, person: Person) -> tuple[Author, Person]:
+        handle = clean_line(person.handle or "").removeprefix("@") or None
+        name = clean_line(person.name or "") or (None if handle else "Unknown account")
+        moderator = person.moderator or person.key in self.moderators
+        return Author(name, handle, _profile(person), "", 0, moderator), person
+
+    def body(self, parts: Iterable[Piece]) -> Markup:
+        out = []
+        for piece in parts:
+            shown = escape(piece.text)
+            if piece.kind == "url" and piece.href:
+                short = show_url(piece.href if "%" not in piece.href else piece.text)
+                cut = " cut" if short.endswith("…") else ""
+                out.append(
+                    f'<a class="url{cut}" href="{escape(piece.href)}" rel="{_REL}" '
+                    f'referrerpolicy="no-referrer" title="{escape(piece.href)}">{escape(short)}</a>'
+                )
+            elif piece.kind == "mention" and piece.href:
+                out.append(
+                    f'<a class="mention" href="{escape(piece.href)}" rel="{_REL}" referrerpolicy="no-referrer">{shown}</a>'
+                )
+            elif piece.kind == "tag":
+                own = " own" if piece.text[1:].casefold() in self.own_tags else ""
+                out.append(f'<span class="tag{own}">{shown}</span>')
+            else:
+                out.append(shown.replace("\n", Markup("<br>")))
+        return Markup("").join(Markup(each) for each in out)  # noqa: S704  # every variable part is escaped above
+
+    def card(self, post: Post, entry: Entry | None = None, parent: str | None = None) -> Card:
+        deleted = post.deleted_at is not None
+        author = (
+            Author("Deleted post", None, None, "·", 0, moderator=False) if deleted else self.author(post)
+        )  # its author asked the network to forget it
+        return Card(
+            anchor=anchor(post.uid) if entry else None,
+            author=author,
+            stamp=instant(post.created_at),
+            time=self.clock.time(post.created_at),
+            url=None if deleted else post_url(post),
+            network=NETWORKS.get(post.platform, clean_line(post.platform)),
+            body=Markup() if deleted else self.body(pieces(post, self.quotes(post))),
+            lang=_language(post.lang),
+            warning=None if deleted else clean_line(post.warning or "") or None,
+            media=() if deleted else tuple(self.media(post)),
+            links=()
+            if deleted
+            else tuple((href, title or show_url(href)) for href, title in other_links(post, self.quotes(post))),
+            poll=() if deleted else tuple(_poll(post)),
+            quoted=None if deleted else self.quoted(post),
+            edited=self.clock.time(post.edited_at) if post.edited_at and not deleted else None,
+            deleted=deleted,
+            withheld=", ".join(clean_line(country) for country in post.withheld or ()) or None,
+            repeated=_repeated(entry) if entry and not deleted else None,
+            unsure=_unsure(entry) if entry else None,
+            outside=entry is None,
+            parent=self.parent(parent) if parent else None,
+        )
+
+    def media(self, post: Post) -> Iterable[tuple[str, str | None, str | None]]:
+        """(what it is, its description, where it is) for each attachment."""
+        for media in post.media or ():
+            kind = {"photo": "Photo", "video": "Video", "gif": "Animation", "audio": "Audio"}.get(
+                media.kind, "Attachment"
+            )
+            yield kind, clean(media.alt or "").strip() or None, safe_url(media.url)
+
+    def parent(self, uid: str) -> tuple[str, str | None]:
+        """Who or what is replied to, and where it stands on this page."""
+        if label := self.questions.get(uid):
+            return label, "#" + anchor(uid)
+        if entry := self.entries.get(uid):
+            handle = None if entry.post.deleted_at else self.author(entry.post).handle
+            return (f"@{handle}" if handle else "a post"), "#" + anchor(uid)
+        return "a post that is not in the archive", None
+
+    def quotes(self, post: Post) -> str | None:
+        """The uid of what a post quotes. A link alone counts as a quote only where the page has what it leads to."""
+        uid = quoted(post)
+        if uid == post.uid:
+            return None
+        return uid if post.quote_of or uid in self.entries or uid in self.transcript.context else None
+
+    def quoted(self, post: Post) -> Quoted | None:
+        uid = self.quotes(post)
+        if uid is None:
+            return None
+        if label := self.questions.get(uid):
+            return Quoted("#" + anchor(uid) if uid in self.entries else uid_url(uid), label=label)
+        entry = self.entries.get(uid)
+        other = entry.post if entry else self.transcript.context.get(uid)
+        if other is None or other.deleted_at:
+            return Quoted(None if other else uid_url(uid))
+        parts = pieces(other)
+        if entry and sum(len(piece.text) for piece in parts) > _QUOTED:
+            parts = [Piece("text", "".join(piece.text for piece in parts)[:_QUOTED].rstrip() + "…")]
+        if other.warning:
+            parts = [Piece("text", f"Content warning: {clean_line(other.warning)}")]
+        href = "#" + anchor(uid) if entry else post_url(other)
+        return Quoted(href, None, self.author(other), self.body(parts), _language(other.lang), entry is not None)
+
+    def lines(self, rows: Iterable[Row]) -> tuple[tuple[Line, ...], Markup]:
+        """Rows with the markup of nested lists between them; the depth is bounded, so is the nesting."""
+        found = []
+        depth = -1
+        for row in rows:
+            if row.depth > depth:
+                before = "<ol>" * (row.depth - depth) if depth >= 0 else ""
+            else:
+                before = "</li>" + "</ol></li>" * (depth - row.depth)
+            depth = row.depth
+            post = row.post
+            card = self.card(post, row.entry, row.parent) if post else None
+            missing = None if post else uid_url(row.uid) or ""
+            found.append(Line(Markup(before + "<li>"), card, missing))  # noqa: S704  # constants
+        after = "</li>" + "</ol></li>" * depth if depth >= 0 else ""
+        return tuple(found), Markup(after)  # noqa: S704  # constants
+
+    def parts(self, outline: list[Section]) -> list[Part]:
+        found, taken = [], set()
+        for section in outline:
+            lines, after = self.lines(section.rows)
+            name = ident = f"q-{anchor(section.topic)[2:]}" if section.question else f"s-{section.topic}"
+            number = 2
+            while name in taken:
+                name, number = f"{ident}--{number}", number + 1
+            taken.add(name)
+            question = section.question
+            found.append(
+                Part(
+                    id=name,
+                    anchor=anchor(question.uid) if question and question.uid in self.entries else None,
+                    label=clean_line(question.label) if question else None,
+                    title=clean_line(section.title) or (clean_line(question.label) if question else ""),
+                    posed=tuple(self.card(entry.post, entry) for entry in section.posed),
+                    lines=lines,
+                    after=after,
+                    answers=section.answers,
+                    people=section.people,
+                )
+            )
+        return found
+
+    def links(self, targets: Mapping[str, str]) -> list[dict[str, object]]:
+        found = []
+        for link in self.transcript.links:
+            href = safe_url(link.url)
+            shown = show_url(link.url)
+            title = clean_line(link.title) if link.title else None
+            found.append(
+                {
+                    "href": href,
+                    "title": title or shown,
+                    "shown": shown if title else None,
+                    "by": [(clean_line(who), self.profiles.get(who)) for who in link.shared_by],
+                    "topics": [(topic, targets[topic]) for topic in link.topics if topic in targets],
+                    "post": next(("#" + anchor(uid) for uid in link.uids if uid in self.entries), None),
+                }
+            )
+        return found
+
+    def coverage(self) -> list[Coverage]:
+        return coverage(self.transcript.coverage, self.clock)
+
+
+def _profile(person: Person) -> str | None:
+    platform = person.key.partition(":")[0]
+    uid = None if ":@" in person.key else person.key
+    return safe_url(person.url) or profile_url(platform, person.handle, uid)
+
+
+def _poll(post: Post) -> Iterable[tuple[str, str | None]]:
+    total = sum(option.votes or 0 for option in post.poll or ())
+    for option in post.poll or ():
+        if option.votes is None:
+            yield clean_line(option.text), None
+        else:
+            votes = "1 vote" if option.votes == 1 else f"{option.votes} votes"
+            yield clean_line(option.text), f"{votes}, {round(100 * option.votes / total)}%" if total else votes
+
+
+def _repeated(entry: Entry) -> tuple[int, tuple[str, ...]] | None:
+    handles = tuple(clean_line(handle).removeprefix("@") for handle in entry.reposted_by)
+    count = max(entry.repost_count or 0, len(handles))
+    return (count, handles) if count else None
+
+
+def _unsure(entry: Entry) -> str | None:
+    filing = entry.filing
+    if filing.confidence >= UNSURE or filing.topic == "none":
+        return None
+    reason = _REASONS.get(filing.reason, "")
+    return f"Filed here {reason + ', ' if reason else ''}{round(filing.confidence * 100)}% sure"

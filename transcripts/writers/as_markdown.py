@@ -1,0 +1,160 @@
+"""A session as Markdown that pastes cleanly into a blog: CommonMark, four spaces to a level, readable as it stands."""
+
+from collections.abc import Iterable, Iterator
+
+from knowarchive.model import Post
+from transcripts.model import Entry, Transcript
+
+from .clock import Clock
+from .coverage import coverage
+from .outline import Section, sections
+from .plain import Saying, Teller, figures, name, repeated
+from .references import NETWORKS, Piece, post_url, uid_url
+from .text import clean_line, escape_markdown, escape_markdown_start, safe_url, show_url
+
+_LEVEL = "    "  # four spaces: right for CommonMark, and the only depth that Python-Markdown takes
+_NEWLINE = "  \n"  # a hard line break in every dialect
+
+
+def render(transcript: Transcript) -> str:
+    """The whole session, ending with a newline."""
+    return "\n".join(_lines(transcript)).rstrip() + "\n"
+
+
+def _plain(text: str) -> str:
+    """Foreign words on one line, as text."""
+    return escape_markdown(clean_line(text))
+
+
+def _address(url: str) -> str:
+    """A safe address as a link's destination. Parentheses, asterisks and the like are encoded: all parsers agree."""
+    for sign, code in (
+        ("(", "%28"),
+        (")", "%29"),
+        ("*", "%2A"),
+        ("[", "%5B"),
+        ("]", "%5D"),
+        ("'", "%27"),
+        ("!", "%21"),
+    ):
+        url = url.replace(sign, code) if sign not in "[]" or "://[" not in url else url
+    return url.replace("&", "&amp;") if "&" in url and ";" in url else url
+
+
+def _link(text: str, url: str | None) -> str:
+    shown = _plain(text)
+    return f"[{shown}]({_address(url)})" if url else shown
+
+
+def _words(pieces: Iterable[Piece], indent: str) -> str:
+    """A post's text with its addresses as links, later lines indented to stay inside their list item."""
+    whole = "".join(
+        _link(show_url(piece.text), piece.href)
+        if piece.kind == "url"
+        else "\n".join(map(escape_markdown, piece.text.split("\n")))
+        for piece in pieces
+    )
+    lines = [line for line in whole.split("\n") if line.strip()]
+    return f"{_NEWLINE}{indent}".join([*(line.strip() for line in lines[:1]), *map(escape_markdown_start, lines[1:])])
+
+
+def _lines(transcript: Transcript) -> Iterator[str]:
+    clock = Clock.of(transcript.window)
+    teller = Teller(transcript)
+    tags = " ".join("#" + clean_line(tag).removeprefix("#") for tag in transcript.hashtags)
+    yield f"# {_plain(transcript.title or transcript.window.chat)}, {clock.date}"
+    yield ""
+    yield f"{escape_markdown_start(_plain(tags))}, {clock.hours}" if tags else clock.hours
+    moderators = transcript.moderators or tuple(person for person in transcript.participants if person.moderator)
+    if moderators:
+        yield ""
+        yield "Moderated by " + ", ".join(_plain(name(person)) for person in moderators) + "."
+    yield ""
+    yield figures(transcript) + "."
+    for section in sections(transcript):
+        yield ""
+        yield from _section(section, teller, clock)
+    yield from _links(transcript)
+    yield from _people(transcript)
+    yield ""
+    yield "## How this was collected"
+    yield ""
+    yield f"Times are local to the chat ({_plain(transcript.window.timezone)})."
+    rows = coverage(transcript.coverage, clock)
+    if rows:
+        yield ""
+    for row in rows:
+        yield f"- {escape_markdown_start(_plain(row.source))}: {', '.join(map(_plain, (row.status, *row.facts)))}"
+
+
+def _section(section: Section, teller: Teller, clock: Clock) -> Iterator[str]:
+    question = section.question
+    if question is None:
+        yield f"## {section.title}"
+    else:
+        label = clean_line(question.label)
+        yield f"## {_plain(label)}"
+        yield ""
+        yield f"> {escape_markdown_start(_plain(question.text)) or _plain(label)}"
+        for entry in section.posed:
+            yield ">"
+            yield f"> — {_after(entry.post, entry, teller.tell(entry.post, entry), clock, '> ')}"
+    if section.rows:
+        yield ""
+    for row in section.rows:
+        indent = _LEVEL * row.depth
+        if row.post is None:
+            yield f"{indent}- {_link('a post that is not in the archive', uid_url(row.uid))}"
+            continue
+        said = teller.tell(row.post, row.entry, row.parent)
+        inside = indent + _LEVEL
+        words = _words(said.pieces, inside)
+        yield f"{indent}- {_after(row.post, row.entry, said, clock, inside, words)}"
+
+
+def _after(post: Post, entry: Entry | None, said: Saying, clock: Clock, indent: str, words: str = "") -> str:
+    """A post's author, words, time and link, remarks, and what stands beside the words."""
+    facts = [_link(f"{clock.time(post.created_at)} on {NETWORKS.get(post.platform, post.platform)}", post_url(post))]
+    if post.deleted_at:
+        facts = [clock.time(post.created_at)]
+    facts += map(_plain, said.remarks)
+    if entry and not post.deleted_at and (times := repeated(entry)):
+        facts.append(_plain(times))
+    line = f"**{_plain(said.who)}** {words + ' ' if words else ''}({', '.join(facts)})"
+    for url, title in said.links:
+        line += f"{_NEWLINE}{indent}{_link(title or show_url(url or ''), url)}"
+    if said.quoted:
+        who, pieces = said.quoted
+        line += f"{_NEWLINE}{indent}Quoting **{_plain(who)}**: “{_words(pieces, indent)}”"
+    return line
+
+
+def _links(transcript: Transcript) -> Iterator[str]:
+    if not transcript.links:
+        return
+    yield ""
+    yield "## Links shared"
+    yield ""
+    for link in transcript.links:
+        title = clean_line(link.title or "") or show_url(link.url)
+        by = ", ".join("@" + clean_line(who).removeprefix("@") for who in link.shared_by)
+        under = ", ".join(clean_line(topic) for topic in link.topics if topic not in {"intro", "wrapup", "none"})
+        said = "shared" + (f" by {by}" if by else "") + (f" under {under}" if under else "")
+        yield f"- {escape_markdown_start(_link(title, safe_url(link.url)))} ({_plain(said)})"
+
+
+def _people(transcript: Transcript) -> Iterator[str]:
+    if not transcript.participants:
+        return
+    yield ""
+    yield "## People"
+    yield ""
+    for person in transcript.participants:
+        facts = []
+        if person.moderator:
+            facts.append("moderator")
+        if person.posts:
+            facts.append("1 post" if person.posts == 1 else f"{person.posts} posts")
+        if person.reposts:
+            facts.append(f"{person.reposts} repeated")
+        yield f"- {escape_markdown_start(_plain(name(person)))}{': ' if facts else ''}{', '.join(facts)}"

@@ -1,0 +1,113 @@
+"""What the two formats without a page of their own say of a post: the same words, in Markdown and in plain text."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from knowarchive.model import Post
+from transcripts.model import Entry, Person, Transcript
+from transcripts.threads import quoted
+
+from .references import Piece, other_links, pieces
+from .text import clean_line, safe_url
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """One post in words. `remarks` are short facts about it; `links` (address, title) stand beside the text."""
+
+    who: str
+    pieces: tuple[Piece, ...]
+    remarks: tuple[str, ...]
+    links: tuple[tuple[str | None, str], ...]
+    quoted: tuple[str, tuple[Piece, ...]] | None
+
+
+def handle(post: Post) -> str:
+    """How a post's author is called in a list: by handle, or else by name."""
+    if post.deleted_at:
+        return "(deleted)"
+    if post.author_handle and (known := clean_line(post.author_handle).removeprefix("@")):
+        return "@" + known
+    return clean_line(post.author_name or "") or "(unknown account)"
+
+
+def name(person: Person) -> str:
+    """A person's name with the handle, or whichever is known."""
+    known = clean_line(person.handle or "").removeprefix("@")
+    full = clean_line(person.name or "")
+    if full and known and full != known:
+        return f"{full} (@{known})"
+    return f"@{known}" if known else full or "Unknown account"
+
+
+def figures(transcript: Transcript) -> str:
+    """The session in numbers: "35 posts, 7 people, 3 questions, 5 links"."""
+    stats = transcript.stats
+    counted = (
+        (stats.get("posts", len(transcript.entries)), "post", "posts"),
+        (stats.get("people", len(transcript.participants)), "person", "people"),
+        (stats.get("questions", len(transcript.questions)), "question", "questions"),
+        (stats.get("links", len(transcript.links)), "link", "links"),
+    )
+    return ", ".join(f"{number} {one if number == 1 else many}" for number, one, many in counted)
+
+
+class Teller:
+    """Tells posts of one transcript, knowing what they may quote or answer."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.posts = {**transcript.context, **{entry.post.uid: entry.post for entry in transcript.entries}}
+        self.labels = {
+            uid: clean_line(question.label)
+            for question in reversed(transcript.questions)
+            for uid in question.parts or (question.uid,)
+        }
+
+    def tell(self, post: Post, entry: Entry | None = None, parent: str | None = None) -> Saying:
+        """The words of one post; `parent` is what it replies to, where its place does not say so."""
+        if post.deleted_at:
+            return Saying(handle(post), (Piece("text", "This post was deleted by its author."),), (), (), None)
+        remarks = []
+        if parent is not None:
+            above = self.posts.get(parent)
+            remarks.append(f"in reply to {self.labels.get(parent) or (handle(above) if above else 'a missing post')}")
+        uid = quoted(post)
+        if uid == post.uid or (post.quote_of is None and uid not in self.posts):
+            uid = None
+        quote = None
+        if uid is not None and uid in self.labels:
+            remarks.append(f"quoting {self.labels[uid]}")
+        elif uid is not None:
+            other = self.posts.get(uid)
+            if other is None or other.deleted_at:
+                remarks.append("quoting a post that is not in the archive")
+            elif other.warning:
+                remarks.append(f"quoting {handle(other)}")
+            else:
+                quote = (handle(other), tuple(pieces(other)))
+        if entry is None:
+            remarks.append("outside the session")
+        if post.warning:
+            remarks.append(f"content warning: {clean_line(post.warning)}")
+        return Saying(handle(post), tuple(pieces(post, uid)), tuple(remarks), tuple(_beside(post, uid)), quote)
+
+
+def repeated(entry: Entry) -> str | None:
+    """Who repeated a post: "repeated by @a, @b and 2 more"."""
+    handles = ["@" + clean_line(each).removeprefix("@") for each in entry.reposted_by[:5]]
+    rest = max(entry.repost_count or 0, len(entry.reposted_by)) - len(handles)
+    if handles:
+        return f"repeated by {', '.join(handles)}" + (f" and {rest} more" if rest else "")
+    return (f"repeated {rest} times" if rest > 1 else "repeated once") if rest else None
+
+
+def _beside(post: Post, uid: str | None) -> Iterable[tuple[str | None, str]]:
+    for media in post.media or ():
+        kind = {"photo": "Photo", "video": "Video", "gif": "Animation", "audio": "Audio"}.get(media.kind, "Attachment")
+        alt = clean_line(media.alt or "")
+        yield safe_url(media.url), f"{kind}: {alt}" if alt else kind
+    for url, title in other_links(post, uid):
+        yield url, title or ""
+    for option in post.poll or ():
+        votes = "" if option.votes is None else " (1 vote)" if option.votes == 1 else f" ({option.votes} votes)"
+        yield None, f"Poll: {clean_line(option.text)}{votes}"
