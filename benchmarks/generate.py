@@ -1,12 +1,12 @@
 """Makes archives of hashtag chats of any size, the same for a seed everywhere, in the formats that people really have.
 
-    python benchmarks/generate.py --posts 1000000 --seed 1 --format v2 --output posts.jsonl
+    .venv/bin/python benchmarks/generate.py --posts 1000000 --seed 1 --format v2 --output posts.jsonl
 
 Benchmarks of size and speed are only as good as their data, so nothing here compresses better than the real thing:
 words follow Zipf's law over 30,000 of them, drawn independently (real prose repeats itself more), and ids, short links
 and counts carry the entropy that they have in life. Several weekly chats run side by side for years; every session is
 one pull, newest first, in pages of 100 with what they expand. Memory does not grow with the number of posts, but for
-four bytes or so for each person. Only `random()`, `getrandbits()` and the four operations are used: no result depends
+one number for each person. Only `random()`, `getrandbits()` and the four operations are used: no result depends
 on a platform's mathematics, and none on the order of a hash.
 """
 
@@ -18,12 +18,12 @@ import random
 import sys
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
+
+from benchmarks.words import EMOJI, Draw, Writer, code, make_word
 
 SNOWFLAKE_EPOCH = 1288834974657
 PAGE = 100
@@ -33,8 +33,8 @@ SESSION_POSTS = (500, 1000)  # the least and the most records of one session
 SESSION_BEFORE, SESSION_LENGTH, SESSION_AFTER = timedelta(minutes=15), timedelta(hours=1), timedelta(minutes=30)
 POSTS_PER_PERSON = 40
 
-REPOSTS, REPLIES, QUOTES = 0.45, 0.25, 0.10  # shares of all records; the rest stands alone
-LINKS, MEDIA, EMOJI, TYPOS, ALT_TEXT = 0.18, 0.09, 0.12, 0.015, 0.4  # of what is not a repost; typos of words
+REPOSTS, REPLIES, QUOTES = 0.46, 0.25, 0.10  # of all records; some reposts find no post that is new to their author
+LINKS, MEDIA, EMOJIS, ALT_TEXT = 0.22, 0.08, 0.12, 0.4  # of what is not a repost
 
 
 class Chat(NamedTuple):
@@ -55,116 +55,14 @@ class Chat(NamedTuple):
         return f"FREQ=WEEKLY;BYDAY={day};BYHOUR={self.hour};BYMINUTE=0"
 
 
-CHATS = tuple(
-    Chat(name, number * 3 % 7, 12 + number * 5 % 11)
-    for number, name in enumerate(
-        "benchchat lampchat quillchat ropechat inkchat shelfchat cargochat pumpchat mapchat loomchat bellchat kilnchat "
-        "sailchat dockchat fernchat mosschat tidechat reedchat claychat wickchat cordchat millchat fordchat glasschat".split()
-    )
+CHAT_NAMES = (
+    "benchchat lampchat quillchat ropechat inkchat shelfchat cargochat pumpchat mapchat loomchat bellchat kilnchat "
+    "sailchat dockchat fernchat mosschat tidechat reedchat claychat wickchat cordchat millchat fordchat glasschat"
 )
+CHATS = tuple(Chat(name, number * 3 % 7, 12 + number * 5 % 11) for number, name in enumerate(CHAT_NAMES.split()))
 
-COMMON = """
-the to and a of in is i that for you it on we with this are be have as at not but was they so what can my if our from or
-by about do how an all just more me one your will there when who like up out has think their people would know them some
-than get no which make also work because time good been new really how very had much need see should way use other into
-then want only where don't its it's i'm that's we're learning were these could here first now too many those any did us
-he she his her him over even back well still after thing things lot same great share help love being best better own
-does doesn't can't i've you're isn't might always never often sometimes maybe yes sure agree question answer today last
-week year years day days hour chat thanks thank welcome hello everyone everybody anyone someone something nothing
-anything right left long short little big small old young early late high low hard easy open closed clear free full
-empty different important possible public private common local real true false ready sorry happy sad glad hope feel
-felt find found keep kept give gave given take took taken tell told say said says ask asked asking answers questions
-read reading write writing wrote written learn learned teach teaching taught talk talking talked speak listen hear heard
-show shown shows look looking looked seem seems become became start started stop stopped begin began end ended try
-trying tried done doing goes going gone come came coming go went bring brought build building built made making change
-changes changed move moving moved turn turned run running ran hold held let put set meet meeting meetings met lead
-leading led leave leaving leaves call called name named word words text book books paper papers article articles post
-posts page pages link links blog story stories idea ideas thought thoughts point points example examples reason reasons
-problem problems solution solutions process processes practice practices project projects team teams group groups
-community communities member members staff student students teacher teachers school schools class classroom course
-courses library libraries librarian librarians museum archive archives archivist record records data information
-knowledge skill skills experience expert experts tool tools system systems software technology online web site search
-find catalogue collection collections resource resources material materials research researcher study studies evidence
-report reports plan plans planning policy policies rule rules law right rights power access support service services
-user users customer reader readers audience public society world country city town place places space spaces room house
-home office street job jobs career boss manager management leadership organisation organisations company business
-money cost costs price budget value values quality number numbers part parts whole half kind kinds sort type types form
-forms level levels line lines list lists order case cases fact facts truth trust culture cultural history social media
-political critical digital physical personal professional academic local global general special certain simple
-complex difficult useful helpful interesting amazing wonderful brilliant terrible strange funny serious honest fair
-human person man woman men women child children kid kids family friend friends parent parents mother father life lives
-living death body head hand hands eye eyes face heart mind voice food water coffee tea lunch night morning evening
-afternoon weekend monday tuesday wednesday thursday friday month summer winter spring future past present moment while
-during before again once twice next until since through between against without within across around near far away down
-under above behind together alone almost enough quite rather actually especially usually probably perhaps definitely
-totally absolutely exactly simply mostly instead although though however therefore unless whether either neither both
-each every another such few several most least less two three four five six ten hundred thousand million second third
-join joined joining connect connected create created creating design designed develop development grow growing growth
-understand understanding remember forget forgot believe wonder guess mean means matter matters happen happens happened
-allow offer include included including require follow following test tests testing check review feedback goal goals
-focus challenge challenges opportunity opportunities success failure mistake mistakes risk change impact effort
-strategy conversation discussion debate argument voice comment comments note notes email phone video photo picture image
-""".split()
-
-EMOJI_SET = "😀 😂 🤣 😊 😍 🤔 😅 🙌 👏 👍 🙏 🔥 💯 ✨ 🎉 💡 📚 📖 📝 ✅ ❤️ 💜 💙 🤷 🙄 😭 😎 🤓 👋 👀 💪 🌱 🌍 ☕ 🐱 🎯 🚀 🧵 👇 👉 ⭐ 🗂️ 🔎 🕯️ ⛵ 🧠".split()
 LANGUAGES = ("en",) * 47 + ("es", "fr", "und")
-BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-SLOTS = 1 << 20
 ESCAPE = json.encoder.encode_basestring_ascii  # as json.dumps escapes, and so as twarc writes
-
-Draw = Callable[[], float]
-
-
-def make_word(draw: Draw) -> str:
-    """A pronounceable word that nobody has used before."""
-    onsets = "b br c ch cl cr d dr f fl fr g gr h j k l m n p pl pr qu r s sc sh sl st str t th tr v w".split()
-    nuclei = "a a a e e e i i o o u ai ea ee ie io oa ou".split()
-    codas = ["", "", "", "", *"b ck d l ll m n n nd ng nt p r r rd rn s s st t t x".split()]
-    return "".join(
-        onsets[int(draw() * len(onsets))] + nuclei[int(draw() * len(nuclei))] + codas[int(draw() * len(codas))]
-        for _ in range(1 + int(draw() * 1.3 + draw() * 1.9))
-    )
-
-
-@cache
-def vocabulary() -> list[str]:
-    """30,000 words, the most frequent first: the common ones of English, then invented ones."""
-    words = dict.fromkeys(COMMON)
-    draw = random.Random("vocabulary").random
-    while len(words) < 30_000:
-        words.setdefault(make_word(draw))
-    return list(words)
-
-
-def spread(items: list[str]) -> list[str]:
-    """A table to draw from with one multiplication, in which items have Zipf's shares."""
-    weights = [1 / (rank + 2.7) for rank in range(1, len(items) + 1)]
-    scale = SLOTS / sum(weights)
-    table: list[str] = []
-    owed = 0.0
-    for item, weight in zip(items, weights, strict=True):
-        owed += weight * scale
-        table += [item] * (int(owed) - len(table))
-    return table
-
-
-@cache
-def tables() -> tuple[list[str], list[str], list[str]]:
-    """What to draw words, further hashtags and domains from."""
-    words = vocabulary()
-    rare = words[len(COMMON) :]
-    tags = [first + second for first, second in zip(rare[:2000], words[:2000], strict=True)]
-    domains = [f"{word}{ending}.example" for word in rare[2000:3500] for ending in ("", "-press")]
-    return spread(words), spread(tags), spread(domains)
-
-
-def code(bits: int) -> str:
-    """Ten characters as X's link shortener makes them, from 60 random bits."""
-    characters = []
-    for _ in range(10):
-        bits, place = divmod(bits, 62)
-        characters.append(BASE62[place])
-    return "".join(characters)
 
 
 def snowflake(milliseconds: int, bits: int) -> int:
@@ -179,44 +77,6 @@ def v1_time(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%a %b %d %H:%M:%S +0000 %Y}"
 
 
-class Writer:
-    """Draws everything that people type."""
-
-    def __init__(self, source: random.Random) -> None:
-        self.draw = source.random
-        self.bits = source.getrandbits
-        self.words, self.tags, self.domains = tables()
-
-    def sentence(self, length: int) -> str:
-        """That many words with a capital, a comma here and there, and a typo in a few of them."""
-        draw, table = self.draw, self.words
-        words = [table[int(draw() * SLOTS)] for _ in range(length)]
-        if draw() < TYPOS * length:
-            place = int(draw() * length)
-            word = words[place]
-            cut = int(draw() * len(word))
-            words[place] = word[:cut] + word[cut + 1 : cut + 2] + word[cut : cut + 1] + word[cut + 2 :]
-        if length > 6:
-            place = int(draw() * (length - 2))
-            words[place] += (",", ",", ".", ";", "?", " &amp;")[int(draw() * 6)]
-        text = " ".join(words)
-        return text[:1].upper() + text[1:]
-
-    def title(self, length: int) -> str:
-        return self.sentence(length).replace(" &amp;", "")
-
-    def address(self, year: int) -> str:
-        draw, table = self.draw, self.words
-        domain = self.domains[int(draw() * len(self.domains))]
-        slug = "-".join(table[int(draw() * SLOTS)].replace("'", "") for _ in range(2 + int(draw() * 5)))
-        kind = draw()
-        if kind < 0.3:
-            return f"https://{domain}/{year}/{1 + int(draw() * 12):02}/{slug}"
-        if kind < 0.6:
-            return f"https://www.{domain}/{slug}?utm_source=x&id={self.bits(34)}"
-        return f"https://{domain}/articles/{self.bits(40):x}/{slug}"
-
-
 class Person:
     """One account: what does not change, and counts that grow by the week."""
 
@@ -225,14 +85,15 @@ class Person:
     def __init__(self, seed: int, number: int) -> None:
         source = random.Random(f"{seed}/person/{number}")
         draw, writer = source.random, Writer(source)
-        first, last = make_word(draw)[:7].title(), make_word(draw)[:8].title()
+        first, last = make_word(draw, 2)[:7].title(), make_word(draw, 2)[:8].title()
         tail = str(source.getrandbits(9)) if draw() < 0.4 else ""
         self.handle = f"{first}{'_' if draw() < 0.3 else ''}{last}"[: 15 - len(tail)] + tail
         self.name = f"{first} {last}"
         self.created = int(FIRST_WEEK.timestamp() * 1000) - int(draw() * 7 * 365 * 86_400_000)
-        self.id = source.getrandbits(31) if draw() < 0.8 else snowflake(self.created, source.getrandbits(22))
+        old = (number * 0x9E3779B1 + seed) & 0x7FFFFFFF  # scattered, and nobody's twice
+        self.id = old if draw() < 0.8 else snowflake(self.created, source.getrandbits(22))
         self.bio = writer.title(4 + int(draw() * 18))[:160] if draw() < 0.9 else ""
-        self.location = make_word(draw).title() + ", " + make_word(draw).upper()[:2] if draw() < 0.65 else ""
+        self.location = f"{make_word(draw, 3).title()}, {make_word(draw, 1).upper()}" if draw() < 0.65 else ""
         self.link = ("https://t.co/" + code(source.getrandbits(60)), writer.address(2016)) if draw() < 0.4 else None
         self.popularity = [int(60 / (draw() + 0.002)), 50 + int(900 * draw()), int(900 / (draw() + 0.01))]
         avatar = (
@@ -243,9 +104,11 @@ class Person:
 
     def _v2_head(self, avatar: str) -> str:
         parts = [
-            f'{{"id": "{self.id}", "username": "{self.handle}", "name": "{self.name}", '
-            f'"created_at": "{v2_time(self.created)}", "description": {ESCAPE(self.bio)}, "protected": false, '
-            f'"verified": false, "profile_image_url": "{avatar}"'
+            (
+                f'{{"id": "{self.id}", "username": "{self.handle}", "name": "{self.name}", '
+                f'"created_at": "{v2_time(self.created)}", "description": {ESCAPE(self.bio)}, "protected": false, '
+                f'"verified": false, "profile_image_url": "{avatar}"'
+            )
         ]
         if self.location:
             parts.append(f'"location": "{self.location}"')
@@ -320,8 +183,26 @@ class Post:
     """One record of a session: a post or a repost. Offsets count code points of the escaped text."""
 
     __slots__ = (
-        "alt", "at", "author", "conversation", "id", "lang", "likes", "links", "media", "mentions", "quote_of",
-        "quotes", "replies", "reply_to", "repost_of", "reposters", "rendered", "tags", "text", "views",
+        "alt",
+        "at",
+        "author",
+        "conversation",
+        "id",
+        "lang",
+        "likes",
+        "links",
+        "media",
+        "mentions",
+        "quote_of",
+        "quotes",
+        "rendered",
+        "replies",
+        "reply_to",
+        "repost_of",
+        "reposters",
+        "tags",
+        "text",
+        "views",
     )  # fmt: skip
 
     def __init__(self, number: int, at: int, author: Person) -> None:
@@ -484,7 +365,7 @@ class Generator:
                 asked[-1] if asked and draw() < 0.6 else originals[-1 - int(draw() * min(len(originals), 40))]
             )
             post.quote_of.quotes += 1
-        self._compose(post, chat, writer, label, 2 + int(draw() * 13 + draw() * 18))
+        self._compose(post, chat, writer, label, 2 + int(draw() * 11 + draw() * 15))
 
     def _compose(self, post: Post, chat: Chat, writer: Writer, label: str, length: int) -> None:
         """Put a post together: whom it answers, its words, hashtags, then links. X allows 280 characters."""
@@ -503,8 +384,8 @@ class Generator:
             post.mentions.append((len(text) + 1, len(text) + len(person.handle) + 2, person))
             text += f" @{person.handle}"
         text += (".", "", "!", "…", "", "")[int(draw() * 6)]
-        if draw() < EMOJI:
-            text += " " + EMOJI_SET[int(draw() * len(EMOJI_SET))] * (1 + int(draw() * 1.3))
+        if draw() < EMOJIS:
+            text += " " + EMOJI[int(draw() * len(EMOJI))] * (1 + int(draw() * 1.3))
         names = [chat.hashtag if draw() < 0.8 else chat.hashtag.title()]
         if draw() < 0.12:
             names.append(writer.tags[int(draw() * len(writer.tags))])
@@ -726,7 +607,7 @@ HEADINGS = (
     "user_created_at user_default_profile_image user_description user_favourites_count user_followers_count "
     "user_friends_count user_listed_count user_location user_name user_statuses_count user_time_zone user_urls "
     "user_verified"
-).split()
+)
 
 
 def csv_row(post: Post, week: int) -> list[object]:
@@ -752,7 +633,7 @@ def generate_csv(posts: int, seed: int) -> Iterator[bytes]:
     """Yield the CSV of the same v1.1 posts, a session at a time."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(HEADINGS)
+    writer.writerow(HEADINGS.split())
     for session in Generator(posts, seed).sessions():
         writer.writerows(csv_row(post, session.week) for post in reversed(session.posts))
         yield out.getvalue().encode()
@@ -788,10 +669,12 @@ def main() -> None:
     if options.configuration:
         print(configuration(options.posts), end="")
         return
-    target = nullcontext(sys.stdout.buffer) if options.output == "-" else Path(options.output).open("wb")
-    with target as out:
-        for piece in FORMATS[options.format](options.posts, options.seed):
-            out.write(piece)
+    pieces = FORMATS[options.format](options.posts, options.seed)
+    if options.output == "-":
+        sys.stdout.buffer.writelines(pieces)
+        return
+    with Path(options.output).open("wb") as out:
+        out.writelines(pieces)
 
 
 if __name__ == "__main__":

@@ -704,11 +704,11 @@ def v2_media(line: Line) -> Json:
 
 
 def v2_poll(line: Line, pull: Pull) -> Json:
-    ends = line.at + timedelta(hours=2)
+    ends = line.at + timedelta(hours=1)
     so_far = 1.0 if pull.at >= ends else 0.9
     return {
         "id": poll_id(line),
-        "duration_minutes": 120,
+        "duration_minutes": 60,
         "end_datetime": v2_time(ends),
         "voting_status": "closed" if pull.at >= ends else "open",
         "options": [

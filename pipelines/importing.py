@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-import connectors
 from connectors.files.errors import CutError
 from connectors.files.reader import read_file
 from knowarchive import __version__
 from knowarchive.errors import KnowarchiveError, ReadError, StorageError
 from knowarchive.model import Quarantined
+from pipelines.understanding import understand_all
 from storage.archive import Archive, Run
 from storage.staging import Outcome, Staging
 
@@ -51,6 +51,7 @@ def import_file(
     now: Callable[[], datetime],
     chat: str | None = None,
     format_name: str = "auto",
+    processes: int = 1,
     on_progress: Callable[[int, int], None] = lambda _bytes, _posts: None,
 ) -> Imported:
     """Import one file. One that cannot be read comes back as failed, so that it does not stop the next.
@@ -61,6 +62,7 @@ def import_file(
         now: the clock; aware.
         chat: the chat that everything in the file belongs to, hashtag or not.
         format_name: a key of `connectors.FORMATS`, or "auto" to find it by content.
+        processes: how many may compute (see `understand_all`).
         on_progress: told after each payload: bytes read so far, posts seen so far.
 
     Raises:
@@ -78,18 +80,18 @@ def import_file(
     try:
         with Staging(archive, chat=chat, now=started) as staging:
             try:
-                for record in read_file(
+                records = read_file(
                     source.path, stream=source.stream, origin=source.name, format=format_name, on_progress=count
-                ):
+                )
+                for record in understand_all(records, processes=processes):
                     if isinstance(record, Quarantined):
                         staging.quarantine(record)
                         quarantined = [record]
                     else:
-                        payload, dropped = connectors.screen(record)
-                        mapped = connectors.map_payload(payload)
-                        staging.add(payload, mapped, connectors.rank(payload.format))
-                        quarantined = mapped.quarantined
-                        screened, seen = screened + dropped, seen + mapped.seen
+                        prepared, dropped = record
+                        staging.add(prepared)
+                        quarantined = prepared.quarantined
+                        screened, seen = screened + dropped, seen + prepared.seen
                     for one in quarantined:
                         reasons[one.reason] = reasons.get(one.reason, 0) + 1
                     on_progress(read, seen)

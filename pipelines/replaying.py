@@ -7,7 +7,7 @@ from datetime import datetime
 import connectors
 from knowarchive import __version__
 from storage.archive import Archive, Run
-from storage.staging import Outcome, Staging
+from storage.staging import Outcome, Staging, prepare
 
 
 def replay(
@@ -26,7 +26,7 @@ def replay(
     with Staging(archive, now=started) as staging:
         for payload, stored in archive.payloads():
             mapped = connectors.map_payload(payload)
-            staging.add_stored(stored, mapped, connectors.rank(payload.format))
+            staging.add_stored(prepare(payload, mapped, connectors.rank(payload.format)), stored)
             seen, size = seen + mapped.seen, size + len(payload.body)
             on_progress(size, seen)
         outcome = staging.finish_replacing()

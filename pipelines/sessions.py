@@ -1,8 +1,10 @@
 """Read sessions from the archive: which there are, and all that one transcript needs."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from knowarchive.config import Chat, Config
 from knowarchive.errors import UsageError
@@ -11,6 +13,8 @@ from storage.archive import Archive, Run
 from transcripts.build import build_transcript
 from transcripts.model import SessionPosts, Transcript, Window
 from transcripts.sessions import cut_by_activity, find_window, select, windows
+
+POSTS_AT_ONCE = 5_000  # posts in memory while sessions are listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +45,51 @@ def require_chat(config: Config, name: str) -> Chat:
 
 
 def list_sessions(archive: Archive, chat: Chat) -> Iterator[SessionRow]:
-    """Every session of a chat that has posts, oldest first."""
-    extent = archive.extent()
-    if extent is None:
+    """Every session of a chat that has posts, oldest first. Memory does not grow with the archive."""
+    times = archive.times()
+    if not times:
         return
     runs = archive.runs()
-    for window in _windows(archive, chat, *extent):
-        session = load_session(archive, chat, window, runs)
-        if not session.posts:
+    for window, posts in _posts_by_window(archive, chat, times):
+        members = select(posts, window, chat.hashtags, chat.name)
+        if not members:
             continue
-        transcript = build_transcript(session)
-        statuses = {str(row["status"]) for row in session.coverage}
+        transcript = build_transcript(_session(chat, window, members))
+        statuses = {run.status for run in runs if _covers(run, window) and run.chat in {None, chat.name}}
         yield SessionRow(
             chat=chat.name,
             date=window.label,
             start=window.start,
             end=window.end,
-            posts=len(transcript.entries),
+            posts=len(members),
             people=sum(person.posts > 0 for person in transcript.participants),
             questions=len(transcript.questions),
             coverage="unknown" if not statuses else "complete" if statuses == {"done"} else "incomplete",
         )
+
+
+def _posts_by_window(archive: Archive, chat: Chat, times: list[datetime]) -> Iterator[tuple[Window, list[Post]]]:
+    """The windows in which there are posts, with them; read a few thousand at a time."""
+    batch: list[Window] = []
+    rows = 0
+    for window in _windows(archive, chat, times[0], times[-1]):
+        count = bisect_left(times, window.closes) - bisect_left(times, window.opens)
+        if not count:
+            continue
+        if batch and rows + count > POSTS_AT_ONCE:
+            yield from _read_windows(archive, batch)
+            batch, rows = [], 0
+        batch.append(window)
+        rows += count
+    yield from _read_windows(archive, batch)
+
+
+def _read_windows(archive: Archive, batch: list[Window]) -> Iterator[tuple[Window, list[Post]]]:
+    if batch:
+        posts = archive.posts(batch[0].opens, batch[-1].closes)
+        times = [post.created_at for post in posts]
+        for window in batch:
+            yield window, posts[bisect_left(times, window.opens) : bisect_left(times, window.closes)]
 
 
 def find_session(archive: Archive, chat: Chat, label: str) -> Window:
@@ -81,21 +109,30 @@ def find_session(archive: Archive, chat: Chat, label: str) -> Window:
     return window
 
 
-def load_session(archive: Archive, chat: Chat, window: Window, runs: list[Run] | None = None) -> SessionPosts:
+def load_session(archive: Archive, chat: Chat, window: Window) -> SessionPosts:
     """All that the archive knows of a session."""
     posts = select(archive.posts(window.opens, window.closes), window, chat.hashtags, chat.name)
     here = {post.uid for post in posts}
     wanted = {uid for post in posts for uid in (post.reply_to, post.quote_of) if uid and uid not in here}
-    known = archive.runs(window.opens, window.closes) if runs is None else [run for run in runs if _covers(run, window)]
+    runs = archive.runs(window.opens, window.closes)
+    return _session(
+        chat,
+        window,
+        posts,
+        context=tuple(archive.posts_by_uid(sorted(wanted), window.closes)),
+        reposts=tuple(repost for repost in archive.reposts(window.opens, window.closes) if repost.post_uid in here),
+        coverage=tuple(_coverage(run) for run in runs if run.chat in {None, chat.name}),
+    )
+
+
+def _session(chat: Chat, window: Window, posts: tuple[Post, ...], **rest: Any) -> SessionPosts:
     return SessionPosts(
         window=window,
         title=chat.title or f"#{chat.hashtags[0].removeprefix('#')}",
         hashtags=tuple(tag.removeprefix("#") for tag in chat.hashtags),
         posts=posts,
-        context=tuple(archive.posts_by_uid(sorted(wanted), window.closes)),
-        reposts=tuple(repost for repost in archive.reposts(window.opens, window.closes) if repost.post_uid in here),
         moderators=chat.moderators,
-        coverage=tuple(_coverage(run) for run in known if run.chat in {None, chat.name}),
+        **rest,
     )
 
 

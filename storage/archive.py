@@ -61,6 +61,7 @@ class Archive:
     def __init__(self, url: str, state: Path) -> None:
         self.url = url
         self.state = state
+        self._duckdb: DuckDBPyConnection | None = None
         if "://" not in url and Path(url).exists() and not Path(url).is_dir():
             raise StorageError(f"{url}: is a file, not a folder; set archive.url to a folder")
         self.tables = {name: StoredTable(url, spec) for name, spec in TABLES.items()}
@@ -76,18 +77,26 @@ class Archive:
         return folder
 
     @contextlib.contextmanager
-    def connect(self, scratch: Path | None = None) -> Iterator["DuckDBPyConnection"]:
-        """An in-memory DuckDB with bounded memory, in UTC. Spills into `scratch` if given."""
+    def connect(self, *, alone: bool = False) -> Iterator["DuckDBPyConnection"]:
+        """A DuckDB connection in UTC, of bounded memory, with temporary tables of its own.
+
+        Args:
+            alone: share nothing with other connections, so that it can be locked down.
+        """
         import duckdb
 
-        con = duckdb.connect(":memory:")
-        try:
-            con.execute(
-                f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY_LIMIT}'; SET preserve_insertion_order = false; "
+        database = None if alone else self._duckdb
+        if database is None:
+            database = duckdb.connect(":memory:")
+            database.execute(
+                f"SET GLOBAL TimeZone = 'UTC'; SET memory_limit = '{MEMORY_LIMIT}'; SET preserve_insertion_order = false; "
                 "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
             )
-            if scratch:
-                con.execute("SET temp_directory = ?", [str(scratch)])
+            database.execute("SET temp_directory = $folder", {"folder": str(self.state / "scratch" / "duckdb")})
+            if not alone:
+                self._duckdb = database
+        con = database if alone else database.cursor()
+        try:
             yield con
         except duckdb.Error as error:
             raise StorageError(f"{self.url}: {' '.join(str(error).split())}") from error
@@ -124,6 +133,13 @@ class Archive:
         oldest = [file.oldest for file in files if file.oldest]
         newest = [file.newest for file in files if file.newest]
         return (min(oldest), max(newest)) if oldest and newest else None
+
+    def times(self) -> list[datetime]:
+        """When the posts were made, in order; a post that was seen twice counts twice."""
+        with self.connect() as con:
+            self.scan(con, POSTS, self.tables["posts"].files(), "stored")
+            times = con.sql("SELECT created_at FROM stored ORDER BY created_at").to_arrow_table()["created_at"]
+        return times.to_pylist()  # type: ignore[no-any-return]
 
     def reposts(self, since: datetime, until: datetime) -> list[Repost]:
         """Reposts of posts made in the window, in order of time."""
@@ -294,16 +310,15 @@ class Archive:
         stored = self.tables[spec.name]
         if spec is PAYLOADS:
             return self._compact_payloads(files)
-        with self.connect(self.scratch()) as con:
+        with self.connect() as con:
             self.scan(con, spec, files, "stored")
+            kept = "stored"
             if spec.is_observations:
-                con.execute(f"CREATE TEMP TABLE fresh AS {queries.fold_equal(spec, 'stored')}")
-                con.register("known", spec.schema.empty_table())
-                kept = f"fresh WHERE rowid IN ({queries.telling(spec, 'fresh', 'known')})"
+                for statement in queries.fold_stored(spec):
+                    con.execute(statement)
+                kept = "added"
             elif spec is QUARANTINE:
                 kept = f"({queries.DISTINCT_QUARANTINE.format(source='stored')})"
-            else:
-                kept = "stored"
             reader = con.sql(queries.in_order(spec, kept)).to_arrow_reader(spec.row_group)
             tables = (pa.Table.from_batches([batch]).cast(spec.schema) for batch in reader)
             added = stored.write_streamed(tables, files[0].month)

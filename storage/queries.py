@@ -27,6 +27,9 @@ FROM ({merged})
 """
 
 
+_VERDICT = ", any_value(known) AS known, bool_or(is_history) AS is_history"
+
+
 def merged(table: Table, source: str, where: str = "TRUE") -> str:
     """One row per key of the observations in `source` that satisfy `where`."""
     key = table.key
@@ -66,60 +69,21 @@ SELECT DISTINCT ON (digest, origin, position) * FROM {source} ORDER BY digest, o
 """
 
 
-def fold_equal(table: Table, source: str) -> str:
-    """Fold observations of the same moment, rank and chat into one: of equals the greater value, field by field."""
+def fold_equal(table: Table, source: str, more: str = "") -> str:
+    """Fold observations of the same moment, rank and chat into one: of equals the greater value, field by field.
+
+    `more` are further aggregates.
+    """
     same = f"{table.key}, chat, observed_at, rank"
     greatest = ", ".join(f'max("{name}") AS "{name}"' for name in (*table.fields, "collected_at", "payload_id"))
-    columns = _names(table.columns)
     return f"""
-    WITH repeated AS MATERIALIZED (
-        SELECT {table.key} FROM {source} GROUP BY {table.key} HAVING count(*) > 1),
-    folded AS (SELECT {same}, {greatest} FROM {source} SEMI JOIN repeated USING ({table.key}) GROUP BY {same})
-    SELECT {columns} FROM {source} ANTI JOIN repeated USING ({table.key})
-    UNION ALL
-    SELECT {columns} FROM folded
-    """
-
-
-def telling(table: Table, fresh: str, known: str) -> str:
-    """The rowids of the observations in `fresh` that add something to those in `known` and to each other.
-
-    Both must be folded by `fold_equal`.
-    """
-    key = table.key
-    mask = _mask(f'f."{name}" IS NOT NULL' for name in table.fields)
-    beaten = _mask(f'coalesce(k."{name}" >= f."{name}", FALSE)' for name in table.fields)
-    text = "text" if "text" in table.fields else "NULL::VARCHAR"
-    return f"""
-    WITH contested AS MATERIALIZED (
-        SELECT {key} FROM (SELECT {key} FROM {fresh} UNION ALL SELECT {key} FROM {known})
-        GROUP BY {key} HAVING count(*) > 1),
-    observations AS (
-        SELECT f.rowid AS row, f.{key} AS key, f.chat, f.observed_at, f.rank, {text.replace("text", "f.text")} AS text,
-               {mask} AS mask, {beaten} AS beaten
-        FROM (SELECT rowid, * FROM {fresh} SEMI JOIN contested USING ({key})) f
-        LEFT JOIN {known} k ON k.{key} = f.{key} AND k.chat IS NOT DISTINCT FROM f.chat
-                           AND k.observed_at = f.observed_at AND k.rank = f.rank
-        UNION ALL
-        SELECT NULL, f.{key}, f.chat, f.observed_at, f.rank, {text.replace("text", "f.text")}, {mask}, 0::BIGINT
-        FROM {known} f),
-    ranked AS (
-        SELECT row, text, mask, beaten,
-               coalesce(bit_or(mask) OVER newer, 0) AS known, min(text) OVER newer AS low, max(text) OVER newer AS high
-        FROM observations
-        WINDOW newer AS (PARTITION BY key, chat ORDER BY observed_at DESC, rank DESC
-                         RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE GROUP))
-    SELECT rowid FROM {fresh} ANTI JOIN contested USING ({key})
-    UNION ALL
-    SELECT row FROM ranked
-    WHERE row IS NOT NULL
-      AND (mask & ~known & ~beaten <> 0
-           OR ((text <> low OR text <> high) AND beaten & {_bit(table, "text")} = 0))
+    SELECT {_names(table.columns)}{", * EXCLUDE (" + _names(table.columns) + ")" if more else ""}
+    FROM (SELECT {same}, {greatest}{more} FROM {source} GROUP BY {same})
     """
 
 
 def staged(table: Table, spilled: str, in_memory: str, sources: str) -> str:
-    """A view `staged` with the columns of the table, of what waits in two places."""
+    """A view `staged` with the columns of the table, and `row`, of what waits in two places."""
     filled = {
         "observed_at": "coalesce(observed_at, source_observed_at) AS observed_at",
         "rank": "source_rank AS rank",
@@ -130,7 +94,7 @@ def staged(table: Table, spilled: str, in_memory: str, sources: str) -> str:
     names = ", ".join(filled.get(name, f'"{name}"') for name in table.columns)
     return f"""
     CREATE TEMP VIEW staged AS
-    SELECT {names} FROM (SELECT * FROM {spilled} UNION ALL SELECT * FROM {in_memory}) JOIN {sources} USING (source)
+    SELECT {names}, row FROM (SELECT * FROM {spilled} UNION ALL SELECT * FROM {in_memory}) JOIN {sources} USING (source)
     """
 
 
@@ -139,17 +103,18 @@ def count_by_month(table: Table) -> str:
 
 
 def fold_into(table: Table) -> tuple[str, ...]:
-    """Statements that make of `staged` and `stored` the tables `fresh`, `known` (of the same keys) and `added`.
+    """Statements that make of `staged` and `stored` the view `added`: what is worth storing.
 
-    Bound: $since and $until, a stretch of `month_of`. The view `after` is what will be known.
+    `known` is what is stored of the same records, `after` what will be. Bound: $since and $until of `month_of`.
     """
     key, within = table.key, _within(table)
     return (
-        f"CREATE OR REPLACE TEMP TABLE batch AS SELECT * FROM staged WHERE {within}",
-        f"CREATE OR REPLACE TEMP TABLE fresh AS {fold_equal(table, 'batch')}",
-        f"CREATE OR REPLACE TEMP TABLE same AS SELECT * FROM stored WHERE {within} AND {key} IN (SELECT {key} FROM fresh)",
+        "CREATE OR REPLACE TEMP TABLE span AS SELECT $since AS since, $until AS until",
+        f"""CREATE OR REPLACE TEMP VIEW batch AS SELECT * FROM staged
+            WHERE {table.month_of} >= (SELECT since FROM span) AND {table.month_of} < (SELECT until FROM span)""",
+        f"CREATE OR REPLACE TEMP TABLE same AS SELECT * FROM stored WHERE {within} AND {key} IN (SELECT {key} FROM batch)",
         f"CREATE OR REPLACE TEMP TABLE known AS {fold_equal(table, 'same')}",
-        f"CREATE OR REPLACE TEMP TABLE added AS SELECT * FROM fresh WHERE rowid IN ({telling(table, 'fresh', 'known')})",
+        *_weigh(table),
         f"""CREATE OR REPLACE TEMP VIEW after AS
             SELECT * FROM known UNION ALL SELECT * FROM added SEMI JOIN known USING ({key})""",
     )
@@ -159,18 +124,79 @@ def fold_replacing(table: Table) -> tuple[str, ...]:
     """Like `fold_into`, but `added` is all that the stretch will hold: what `replayed` payloads said before is gone."""
     names, within = _names(table.columns), _within(table)
     return (
-        f"CREATE OR REPLACE TEMP TABLE known AS SELECT {names} FROM stored WHERE {within}",
-        f"""CREATE OR REPLACE TEMP TABLE batch AS
+        f"CREATE OR REPLACE TEMP TABLE stretch AS SELECT {names} FROM stored WHERE {within}",
+        f"""CREATE OR REPLACE TEMP TABLE united AS
             SELECT {names} FROM staged WHERE {within}
-            UNION ALL SELECT {names} FROM known ANTI JOIN replayed USING (payload_id)""",
-        f"CREATE OR REPLACE TEMP TABLE fresh AS {fold_equal(table, 'batch')}",
-        "CREATE OR REPLACE TEMP TABLE nothing AS SELECT * FROM fresh LIMIT 0",
-        f"CREATE OR REPLACE TEMP TABLE added AS SELECT * FROM fresh WHERE rowid IN ({telling(table, 'fresh', 'nothing')})",
+            UNION ALL SELECT {names} FROM stretch ANTI JOIN replayed USING (payload_id)""",
+        "CREATE OR REPLACE TEMP VIEW batch AS SELECT *, rowid AS row FROM united",
+        f"CREATE OR REPLACE TEMP TABLE known AS SELECT {names} FROM batch LIMIT 0",
+        *_weigh(table),
     )
 
 
-def count_new(table: Table) -> str:
-    return f"SELECT count(DISTINCT {table.key}) FROM fresh ANTI JOIN known USING ({table.key})"
+def fold_stored(table: Table) -> tuple[str, ...]:
+    """Like `fold_into`, but `added` is what is worth keeping of `stored`."""
+    names = _names(table.columns)
+    return (
+        f"CREATE OR REPLACE TEMP TABLE united AS SELECT {names} FROM stored",
+        "CREATE OR REPLACE TEMP VIEW batch AS SELECT *, rowid AS row FROM united",
+        f"CREATE OR REPLACE TEMP TABLE known AS SELECT {names} FROM batch LIMIT 0",
+        *_weigh(table),
+    )
+
+
+def _weigh(table: Table) -> tuple[str, ...]:
+    """From `batch` and `known` to `added`: the observations of `batch` that tell something new.
+
+    Most records are seen once, and pass. Of the `contested` ones the narrow table `weighed` says by bit masks what
+    newer observations know; what wins nothing is dropped unread. Only those that share their moment with another
+    are read whole, folded, and compared with what is stored of that moment.
+    """
+    key, names = table.key, _names(table.columns)
+    knows = _mask(f'"{name}" IS NOT NULL' for name in table.fields)
+    wins = _mask(f'f."{name}" IS NOT NULL' for name in table.fields)
+    beaten = _mask(f'coalesce(k."{name}" >= f."{name}", FALSE)' for name in table.fields)
+    text = "hash(text)" if "text" in table.fields else "NULL::UBIGINT"
+    moment = "{'observed_at': observed_at, 'rank': rank}"
+    return (
+        f"""CREATE OR REPLACE TEMP TABLE contested AS
+            SELECT {key} FROM batch GROUP BY {key} HAVING count(*) > 1 UNION SELECT {key} FROM known""",
+        f"""CREATE OR REPLACE TEMP TABLE weighed AS
+            WITH narrow AS (
+                SELECT row, {key} AS key, chat, {moment} AS moment, {knows} AS mask, {text} AS text
+                FROM batch SEMI JOIN contested USING ({key})
+                UNION ALL
+                SELECT NULL, {key}, chat, {moment}, {knows}, {text} FROM known),
+            moments AS (
+                SELECT key, chat, moment, bit_or(mask) AS mask, min(text) AS low, max(text) AS high, count(*) AS size
+                FROM narrow GROUP BY ALL),
+            newer AS (
+                SELECT key, chat, moment, size, coalesce(bit_or(mask) OVER before, 0) AS known,
+                       min(low) OVER before AS low, max(high) OVER before AS high
+                FROM moments
+                WINDOW before AS (PARTITION BY key, chat ORDER BY moment DESC
+                                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
+            SELECT row, known, coalesce(text <> newer.low OR text <> newer.high, FALSE) AS is_history,
+                   mask & ~known <> 0 OR is_history AS tells, size = 1 AS is_alone
+            FROM narrow JOIN newer ON narrow.key = newer.key AND narrow.moment = newer.moment
+                                  AND narrow.chat IS NOT DISTINCT FROM newer.chat
+            WHERE row IS NOT NULL""",
+        "CREATE OR REPLACE TEMP VIEW tied AS SELECT * FROM batch JOIN weighed USING (row) WHERE tells AND NOT is_alone",
+        f"CREATE OR REPLACE TEMP TABLE fresh AS {fold_equal(table, 'tied', more=_VERDICT)}",
+        f"""CREATE OR REPLACE TEMP TABLE told AS
+            SELECT f.* EXCLUDE (known, is_history) FROM fresh f
+            LEFT JOIN known k ON k.{key} = f.{key} AND k.chat IS NOT DISTINCT FROM f.chat
+                             AND k.observed_at = f.observed_at AND k.rank = f.rank
+            WHERE {wins} & ~f.known & ~{beaten} <> 0
+               OR (f.is_history AND {beaten} & {_bit(table, "text")} = 0)""",
+        f"""CREATE OR REPLACE TEMP VIEW added AS
+            SELECT {names} FROM batch WHERE row NOT IN (SELECT row FROM weighed WHERE NOT (tells AND is_alone))
+            UNION ALL SELECT {names} FROM told""",
+    )
+
+
+def count_new(table: Table, known: str = "known") -> str:
+    return f"SELECT count(DISTINCT {table.key}) FROM batch ANTI JOIN {known} USING ({table.key})"
 
 
 def count_changed(table: Table, before: str, after: str) -> str:

@@ -127,7 +127,7 @@ POSTS = Table(
     key="uid",
     fields=tuple(_POST_FIELDS),
     encodings={"uid": "DELTA_BYTE_ARRAY", "text": "DELTA_LENGTH_BYTE_ARRAY"},
-    compression_level=6,
+    compression_level=3,
 )
 
 ACCOUNTS = Table(
@@ -136,7 +136,7 @@ ACCOUNTS = Table(
     month_of="observed_at",
     key="uid",
     fields=tuple(_ACCOUNT_FIELDS),
-    compression_level=6,
+    compression_level=3,
 )
 
 # The key of a repost is the network's id of it, or else the pair of post and account.
@@ -147,7 +147,7 @@ REPOSTS = Table(
     key="key",
     fields=tuple(_REPOST_FIELDS),
     encodings={"key": "DELTA_BYTE_ARRAY"},
-    compression_level=6,
+    compression_level=3,
 )
 
 PAYLOADS = Table(

@@ -6,7 +6,7 @@ Memory is bounded: observations wait in spill files, payloads are written as the
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from storage.archive import Archive
     from storage.tables import DataFile
 
-ROWS_IN_MEMORY = 20_000  # records that wait as Python objects
+BYTES_IN_MEMORY = 32 << 20  # columns of one kind that wait in memory
 ROWS_AT_ONCE = 120_000  # records that DuckDB folds and sorts in one go
-PAYLOAD_BYTES = 24 << 20  # payload bytes to a data file, before compression
-PENDING_WRITES = 2  # data files of payloads on their way to the disk
+PAYLOAD_BYTES = 16 << 20  # payload bytes to a data file, before compression
+PENDING_WRITES = 1  # data files of payloads on their way to the disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +47,74 @@ class Outcome:
     last: datetime | None
 
 
-class _Buffer:
-    """Records of one kind on their way to Arrow, and then to spill files. `sources` say which payload each is from."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a payload says, in columns: the part of storing it that needs no archive and can be done anywhere.
 
-    def __init__(self, table: Table, convert: Callable[[Sequence[Any], Sequence[int]], pa.Table], folder: Path) -> None:
+    `rank` orders formats that tell of the same moment: more tells more. `payload` is None only on the way between
+    processes.
+    """
+
+    payload: Payload | None
+    payload_id: str
+    rank: int
+    posts: pa.Table
+    accounts: pa.Table
+    reposts: pa.Table
+    quarantined: list[Quarantined]
+    seen: int
+    span: tuple[datetime, datetime] | None
+    newest: datetime | None
+
+
+def prepare(payload: Payload, mapped: Mapped, rank: int) -> Prepared:
+    """Turn what a payload says into columns. Pure."""
+    times = [post.created_at for post in mapped.posts]
+    times += mapped.span or ()
+    return Prepared(
+        payload=payload,
+        payload_id=payload.payload_id,
+        rank=rank,
+        posts=columns.post_table(mapped.posts),
+        accounts=columns.account_table(mapped.accounts),
+        reposts=columns.repost_table(mapped.reposts),
+        quarantined=mapped.quarantined,
+        seen=mapped.seen,
+        span=mapped.span,
+        newest=max(times, default=None),
+    )
+
+
+class _Buffer:
+    """Observations of one kind on their way to the archive: in memory, and in spill files when there are many."""
+
+    def __init__(self, table: Table, folder: Path) -> None:
         self.table = table
         self.rows = 0
         self.spilled: list[Path] = []
-        self._convert = convert
         self._folder = folder
-        self._records: list[Any] = []
-        self._sources: list[int] = []
+        self._waiting: list[pa.Table] = []
+        self._bytes = 0
 
-    def add(self, records: Sequence[Any], source: int) -> None:
-        self._records += records
-        self._sources += [source] * len(records)
-        self.rows += len(records)
-        if len(self._records) >= ROWS_IN_MEMORY:
+    def add(self, rows: pa.Table, source: int) -> None:
+        """Take columns from one payload, which is numbered `source`."""
+        count = rows.num_rows
+        if not count:
+            return
+        rows = rows.append_column("source", pa.repeat(pa.scalar(source, pa.int32()), count))
+        rows = rows.append_column("row", pa.array(range(self.rows, self.rows + count), pa.int64()))
+        self.rows += count
+        self._waiting.append(rows)
+        self._bytes += rows.nbytes
+        if self._bytes >= BYTES_IN_MEMORY:
             path = self._folder / f"{self.table.name}-{len(self.spilled)}.parquet"
-            pq.write_table(self.take(), path, compression="lz4")
+            pq.write_table(self.take(), path, compression="lz4", row_group_size=ROWS_AT_ONCE // 4)
             self.spilled.append(path)
 
     def take(self) -> pa.Table:
-        table = self._convert(self._records, self._sources)
-        self._records, self._sources = [], []
-        return table
+        """Hand over what is in memory."""
+        waiting, self._waiting, self._bytes = self._waiting, [], 0
+        return pa.concat_tables(waiting) if waiting else columns.staged_schema(self.table).empty_table()
 
 
 class Staging:
@@ -88,9 +131,9 @@ class Staging:
         self._chat = chat
         self._now = now
         self._scratch = Path(tempfile.mkdtemp(prefix="staging-", dir=archive.scratch()))
-        self._posts = _Buffer(POSTS, columns.post_table, self._scratch)
-        self._accounts = _Buffer(ACCOUNTS, columns.account_table, self._scratch)
-        self._reposts = _Buffer(REPOSTS, columns.repost_table, self._scratch)
+        self._posts = _Buffer(POSTS, self._scratch)
+        self._accounts = _Buffer(ACCOUNTS, self._scratch)
+        self._reposts = _Buffer(REPOSTS, self._scratch)
         self._quarantined: list[Quarantined] = []
         self._sources: list[dict[str, Any]] = []
         self._newest: dict[str, datetime] = {}  # of each pull
@@ -112,26 +155,26 @@ class Staging:
         self._pool.shutdown(wait=True, cancel_futures=True)
         shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def add(self, payload: Payload, mapped: Mapped, rank: int) -> None:
-        """Take a payload and what it says. `rank` orders formats that tell of the same moment: more tells more."""
-        payload_id = payload.payload_id
-        self._pull = self._pull or payload_id
-        newest = self._take(payload_id, self._pull, self._chat, self._now, mapped, rank)
+    def add(self, prepared: Prepared) -> None:
+        """Take a payload and what it says."""
+        assert prepared.payload is not None
+        self._pull = self._pull or prepared.payload_id
+        self._take(prepared, prepared.payload_id, self._pull, self._chat, self._now)
         added = {
-            "payload_id": payload_id,
+            "payload_id": prepared.payload_id,
             "pull": self._pull,
-            "newest_at": newest,
+            "newest_at": prepared.newest,
             "collected_at": self._now,
             "chat": self._chat,
         }
-        self._payloads.append((payload, added))
-        self._payload_bytes += len(payload.body)
+        self._payloads.append((prepared.payload, added))
+        self._payload_bytes += len(prepared.payload.body)
         if self._payload_bytes >= PAYLOAD_BYTES:
             self._write_payloads()
 
-    def add_stored(self, stored: dict[str, Any], mapped: Mapped, rank: int) -> None:
+    def add_stored(self, prepared: Prepared, stored: Mapping[str, Any]) -> None:
         """Take what a payload says that the archive has already; `stored` is what the archive knows of it."""
-        self._take(stored["payload_id"], stored["pull"], stored["chat"], stored["collected_at"], mapped, rank)
+        self._take(prepared, stored["payload_id"], stored["pull"], stored["chat"], stored["collected_at"])
 
     def quarantine(self, record: Quarantined) -> None:
         """Take a record that is in no payload."""
@@ -173,34 +216,32 @@ class Staging:
             last=self._last,
         )
 
-    def _take(
-        self, payload_id: str, pull: str, chat: str | None, collected_at: datetime, mapped: Mapped, rank: int
-    ) -> datetime | None:
-        """Keep records and what is common to them; return the time of the newest post."""
+    def _take(self, prepared: Prepared, payload_id: str, pull: str, chat: str | None, collected_at: datetime) -> None:
+        """Keep what a payload says, and what is common to it all."""
         source = len(self._sources)
-        self._posts.add(mapped.posts, source)
-        self._accounts.add(mapped.accounts, source)
-        self._reposts.add(mapped.reposts, source)
-        self._quarantined += mapped.quarantined
-        self._seen += mapped.seen
-        newest = max((post.created_at for post in mapped.posts), default=None)
-        if mapped.span:
-            first, last = mapped.span
-            newest = max(newest or last, last)
+        for buffer, rows in (
+            (self._posts, prepared.posts),
+            (self._accounts, prepared.accounts),
+            (self._reposts, prepared.reposts),
+        ):
+            buffer.add(rows, source)
+        self._quarantined += prepared.quarantined
+        self._seen += prepared.seen
+        if prepared.span:
+            first, last = prepared.span
             self._first, self._last = min(self._first or first, first), max(self._last or last, last)
-        if newest:
-            self._newest[pull] = max(self._newest.get(pull, newest), newest)
+        if prepared.newest:
+            self._newest[pull] = max(self._newest.get(pull, prepared.newest), prepared.newest)
         self._sources.append(
             {
                 "source": source,
                 "source_payload": payload_id,
                 "source_chat": chat,
                 "source_at": collected_at,
-                "source_rank": rank,
+                "source_rank": prepared.rank,
                 "pull": pull,
             }
         )
-        return newest
 
     def _payload_ids(self) -> pa.Array:
         return pa.array([source["source_payload"] for source in self._sources], pa.string())
@@ -234,7 +275,7 @@ class Staging:
             return 0, 0
         table, stored = buffer.table, self._archive.tables[buffer.table.name]
         added, new, changed = [], 0, 0
-        with self._archive.connect(self._scratch) as con:
+        with self._archive.connect() as con:
             self._register(con, buffer)
             for since, until in _spans(con, table):
                 self._archive.scan(con, table, stored.files(since, until), "stored")
@@ -255,7 +296,7 @@ class Staging:
         live = stored.files()
         new = changed = 0
         added: list[Any] = []
-        with self._archive.connect(self._scratch) as con:
+        with self._archive.connect() as con:
             self._register(con, buffer)
             con.register("replayed", pa.table({"payload_id": self._payload_ids()}))
             for since, until in _spans(con, table, live):
@@ -263,8 +304,8 @@ class Staging:
                 self._archive.scan(con, table, overlapping, "stored")
                 for statement in queries.fold_replacing(table):
                     con.execute(statement, {"since": since, "until": until} if "$since" in statement else None)
-                new += _count(con, queries.count_new(table))
-                changed += _count(con, queries.count_changed(table, "known", "added"))
+                new += _count(con, queries.count_new(table, "stretch"))
+                changed += _count(con, queries.count_changed(table, "stretch", "added"))
                 rows = con.sql(queries.in_order(table, "added")).to_arrow_table()
                 if rows.num_rows:
                     added += stored.write(rows.cast(table.schema))

@@ -1,7 +1,8 @@
 """Which question each post belongs to.
 
-The simple filing: an explicit label, then the post that it replies to, then the post that it quotes, then what it says
-of itself (a greeting, thanks), then its author's last topic, then the question current at that time.
+The simple filing takes the first evidence that there is: an explicit label; thanks at the end; the post that it
+replies to; a label in passing; the post that it quotes; a greeting; what two persons last talked about; what its author
+did a moment ago; the question current at that time.
 """
 
 import re
@@ -16,8 +17,9 @@ from transcripts.reading import Reading, read
 # How often each reason was right on hand-labelled chats (see tests/transcripts/test_gold.py).
 LABELLED, TWO_LABELS, MENTIONED, SLIPPED = 0.97, 0.75, 0.8, 0.5
 QUOTED, GREETED, CLOSED, BESIDE, PARTNERED, CONTINUED, TIMED = 0.8, 0.95, 0.92, 0.6, 0.6, 0.65, 0.52
+FAINT = 0.45  # the least that a reply or quote says, however long the chain
 SHORT = 8  # words
-STEP = {True: 0.93, False: 0.97}  # what a reply keeps of the confidence of a labelled, of any other parent
+STEP = {True: 0.95, False: 0.985}  # what a reply keeps of the confidence of a labelled, of any other parent
 
 GREETING = re.compile(
     r"(?:hi+|hello+|hey+|hiya|heya|howdy|greetings|good (?:evening|morning|afternoon|day)|"
@@ -167,16 +169,16 @@ class _Filer:
         above = reading.post.reply_to
         parent = self.filed.get(above or "")
         if parent is not None:
-            return parent.topic, parent.confidence * STEP[parent.reason == "label"], "reply"
+            return parent.topic, max(FAINT, parent.confidence * STEP[parent.reason == "label"]), "reply"
         if above in self.beside:
             moment, topic = self.beside[above]
-            if reading.at - moment <= RECENT:
+            if abs(reading.at - moment) <= RECENT:
                 return topic, BESIDE, "reply"
         return None
 
     def _by_quote(self, reading: Reading) -> tuple[str, float, str] | None:
         target = self.filed.get(reading.quotes or "")
-        return (target.topic, target.confidence * QUOTED, "quote") if target else None
+        return (target.topic, max(FAINT, target.confidence * QUOTED), "quote") if target else None
 
     def _by_farewell(self, reading: Reading) -> tuple[str, float, str] | None:
         if not self.is_closing(reading):
@@ -203,11 +205,11 @@ class _Filer:
             return None
         partners = self._partners(reading)
         pairs = [self.by_pair[reading.author, one] for one in partners if (reading.author, one) in self.by_pair]
-        recent = [pair for pair in pairs if reading.at - pair[0] <= RECENT]
+        recent = [pair for pair in pairs if abs(reading.at - pair[0]) <= RECENT]
         if recent:
             return max(recent)[1], PARTNERED, "reply"
         own = [self.by_author[one][-1] for one in partners if one in self.by_author]
-        recent = [last for last in own if reading.at - last[0] <= RECENT]
+        recent = [last for last in own if abs(reading.at - last[0]) <= RECENT]
         return (max(recent)[1], PARTNERED, "reply") if recent else None
 
     def _by_time(self, reading: Reading) -> tuple[str, float, str]:
@@ -216,7 +218,7 @@ class _Filer:
             return INTRO, GREETED, "time"
         current = self.labels[index - 1]
         own = self.by_author.get(reading.author)
-        if own and reading.author not in self.moderators and reading.at - own[-1][0] <= OWN_THREAD:
+        if own and reading.author not in self.moderators and abs(reading.at - own[-1][0]) <= OWN_THREAD:
             return own[-1][1], CONTINUED if own[-1][1] == current else TIMED, "time"
         return current, TIMED, "time"
 
@@ -228,8 +230,8 @@ class _Filer:
         replied = reading.post.reply_to_author
         if replied is not None and replied in self.by_author:
             return [replied]
-        first = next(iter(reading.post.mentions or ()), None)
-        named = self.by_handle.get(first.handle.removeprefix("@").casefold()) if first else None
+        first = next(iter(reading.mentions), None)
+        named = self.by_handle.get(first) if first else None
         return [named] if named else []
 
     def is_closing(self, reading: Reading) -> bool:
@@ -288,7 +290,7 @@ AGREEMENT = re.compile(
 
 def _role(reading: Reading, topic: str) -> str:
     """Tell a contribution from thanks, jokes and logistics."""
-    if topic in {INTRO, WRAPUP, NONE}:
+    if reading.repeats or topic in {INTRO, WRAPUP, NONE}:
         return "chatter"
     said = reading.words
     substance = [word for word in said if not AGREEMENT.fullmatch(word)]

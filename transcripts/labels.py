@@ -15,8 +15,8 @@ HIGHEST = 40  # of the numbers; Q365 is a device
 READ_UP_TO = 10_000  # characters of a post
 
 # Every language's words for a question and an answer that people were seen to number.
-QUESTION_WORDS = "question|pregunta|pergunta|domanda|frage|vraag|kysymys|pytanie"
-ANSWER_WORDS = "answer|ans|respuesta|resposta|risposta|réponse|reponse|antwort|antwoord"
+QUESTION_WORDS = "question|pregunta|pergunta|domanda|frage|vraag|kysymys|pytanie|вопрос|質問|問題|問|질문"
+ANSWER_WORDS = "answer|ans|respuesta|resposta|risposta|réponse|reponse|antwort|antwoord|ответ|回答|答|답"
 NUMBER_WORDS = {
     word: number
     for words in (
@@ -29,17 +29,17 @@ NUMBER_WORDS = {
 }
 LABEL = re.compile(
     rf"""
-    (?<![\w@&/'’$€£%+=-])                                  # not inside a word, a handle or an amount
+    (?<![0-9A-Za-zÀ-ɏ_@&/'’$€£%+=-])                       # not inside a word, a handle or an amount
     \#?
     (?:(?P<word>{QUESTION_WORDS}|{ANSWER_WORDS}|[QAPFTR])) # P1 and F1 stand for pregunta and Frage, T1 for topic
     (?P<space>\s?[.#:№-]?\s?|\s(?:no\.?|nr\.?|number)\s?)
     (?:(?P<number>\d{{1,2}})|(?P<spelled>{"|".join(sorted(NUMBER_WORDS, key=len, reverse=True))})\b)
-    (?:\s?[.\-]\s?(?P<sub>\d{{1,2}}|[a-e](?![^\W_]))|(?P<letter>[ab]))?
-    (?![^\W_]|[.,:/]\d|['’]s?\s?\d|%|\s?(?:20|19)\d\d\b|\s?(?:am|pm|st|nd|rd|th)\b)   # not Q1 2015, 3:30, A1C
+    (?:\.(?P<sub>\d{{1,2}}|[a-e](?![0-9A-Za-zÀ-ɏ]))|-?(?P<letter>[ab]))?
+    (?![0-9A-Za-zÀ-ɏ]|\.\d|,\d{{3}}|:\d\d(?!\d)|['’]s?\s?\d|%|\s?(?:20|19)\d\d\b|\s?(?:am|pm|st|nd|rd|th)\b)   # not Q1 2015, 3:30, A1C
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-ALSO = re.compile(r"\s*(?:,|&|\+|/|and|und|et|y|e)\s*(?:[QA]\s?)?(\d{1,2})(?![\w.:/%])", re.IGNORECASE)
+ALSO = re.compile(r"\s*(?:,|&|\+|and|und|et|y|e)\s*(?:[QA]\s?)?(\d{1,2})(?![\w.:/%])", re.IGNORECASE)
 # What may stand before a label that is still at the head of a post.
 LEAD_IN = re.compile(
     r"(?:ok(?:ay)?|so|and|now|next|re|for|on|to|my|here(?:'s| is| we go)?|great|alright|all right|late|yes|well|great|"
@@ -87,7 +87,7 @@ def words(text: str) -> list[str]:
 
 
 def find_labels(text: str) -> tuple[Label, ...]:
-    """Find the labels in a plain text, in order. `Q1 and Q2` and `A1/2` are two."""
+    """Find the labels in a plain text, in order. `Q1 and Q2` are two."""
     found: list[Label] = []
     for match in LABEL.finditer(text):
         word = match["word"].casefold()
@@ -96,12 +96,13 @@ def find_labels(text: str) -> tuple[Label, ...]:
         if number > HIGHEST:
             continue
         place = _place(text, match.start(), match.end())
-        if len(word) == 1 and not _is_meant(match, text, word, space, place):
+        letter = len(word) == 1 and word.isascii()
+        if letter and not _is_meant(match, text, word, space, place):
             continue
-        if match["spelled"] and len(word) == 1:
+        if match["spelled"] and letter:
             continue
         kind = Kind.ANSWER if word in {"a", "r"} or word in ANSWER_WORDS.split("|") else Kind.QUESTION
-        script = word if len(word) == 1 else "q" if kind is Kind.QUESTION else "a"
+        script = word if letter else "q" if kind is Kind.QUESTION else "a"
         sub = (match["sub"] or match["letter"] or "").casefold() or None
         found.append(Label(kind, number, place, script, match.start(), match.end(), sub))
         end = match.end()

@@ -16,11 +16,15 @@ from transcripts.people import is_configured
 from transcripts.reading import Reading, read
 from transcripts.sessions import fold_tag
 
-ACCEPTED = 1.0  # the score from which a numbered post is an official question
+ACCEPTED = 0.84  # the score from which a numbered post is an official question
+SUPPORTED = 0.5  # by other signs of a moderator
+TAKEN_UP = 0.99  # the score of a number that is new, asks, and was taken up by four people
 SAME = 0.8  # of the words of two texts that are one
+FIRST_SUBS = (None, "a", "1")  # Q1a and Q1.1 open a question, Q1b does not
 SCRIPTS = ("q", "t", "p", "f")  # tried in this order: Q1, Topic 1, Pregunta 1, Frage 1
 
 CONTINUED = re.compile(r"(?<![\w/])(?:\(?[1-9]\s?(?:/|of)\s?[1-9]\)?|cont(?:\.|'?d|inued)?)(?![\w/])", re.IGNORECASE)
+SECOND_PART = re.compile(r"\(?(?:cont(?:\.|'?d|inued)?(?!\w)|[2-9]\s?(?:/|of)\s?[2-9])", re.IGNORECASE)
 AGAIN = re.compile(
     r"\b(?:again|repeat\w*|reminder|icymi|in case you|re-?post\w*|once more|rephras\w*|put (?:another|differently)|"
     r"still (?:on|discussing|talking)|follow[- ]?up|part (?:2|two|b))\b",
@@ -55,7 +59,6 @@ class _Candidate:
 class _Draft:
     """A question while its parts are collected."""
 
-    label: Label
     first: Reading
     parts: list[Reading] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -89,10 +92,10 @@ def find_questions(
     best: dict[int, _Candidate] = {}
     candidates: dict[int, list[_Candidate]] = {}
     for script in SCRIPTS:
-        candidates = _candidates(readings, session, script)
-        best = _choose(candidates, hosts)
-        if best:
-            break
+        posed_so = _candidates(readings, session, script)
+        chosen = _choose(posed_so, hosts)
+        if len(chosen) > len(best):
+            candidates, best = posed_so, chosen
     posers = {candidate.reading.author for candidate in best.values()}
     chairs = posers | {author for author, score in hosts.items() if score >= 1} | _cross_posters(candidates, best)
     drafts = _collect_parts(readings, best, chairs)
@@ -125,7 +128,7 @@ def _host_scores(session: SessionPosts, readings: Sequence[Reading]) -> dict[str
         if reading.post.author_handle
     }
     scores: dict[str, float] = {}
-    thankers: dict[str, dict[str, float]] = {}
+    thankers: dict[str, dict[str, bool]] = {}
     said: set[str] = set()
     for reading in readings:
         author = reading.author
@@ -137,12 +140,14 @@ def _host_scores(session: SessionPosts, readings: Sequence[Reading]) -> dict[str
             scores[author] += 0.3
         named = {keys[handle] for handle in reading.mentions if handle in keys} - {author}
         if named and len(named) <= 4 and THANKS.search(reading.text):
-            weight = 1.0 if CHAIRING.search(reading.text) else 0.4 if reading.at > session.window.end else 0.0
-            for key in named:
-                thanked = thankers.setdefault(key, {})
-                thanked[author] = max(weight, thanked.get(author, 0.0))
+            for_chairing = CHAIRING.search(reading.text) is not None
+            if for_chairing or reading.at > session.window.end:
+                for key in named:
+                    thanked = thankers.setdefault(key, {})
+                    thanked[author] = for_chairing or thanked.get(author, False)
     for key, thanked in thankers.items():
-        scores[key] = scores.get(key, 0.0) + min(1.5, sum(thanked.values()) / 2)
+        clearly = sum(thanked.values())
+        scores[key] += min(1.5, clearly / 2 + min(0.6, (len(thanked) - clearly) / 5))
     return scores
 
 
@@ -154,7 +159,7 @@ def _choose(candidates: Mapping[int, list[_Candidate]], hosts: Mapping[str, floa
             mine = strength.setdefault(candidate.reading.author, {})
             mine[number] = max(candidate.score, mine.get(number, 0.0))
     totals = {author: sum(mine.values()) for author, mine in strength.items()}
-    clear = max(totals.values(), default=0.0) >= 2.0  # somebody leads: nobody gets in by a single number any more
+    clear = max(totals.values(), default=0.0) >= 2.0  # somebody leads: others need more than one number that asks
     chosen: dict[int, _Candidate] = {}
     for number, posed in candidates.items():
         standing: list[tuple[float, _Candidate]] = []
@@ -162,7 +167,8 @@ def _choose(candidates: Mapping[int, list[_Candidate]], hosts: Mapping[str, floa
             author = candidate.reading.author
             others = totals[author] - strength[author][number]
             support = min(others, 2.0) + min(hosts.get(author, 0.0), 2.0)
-            if candidate.score + support >= ACCEPTED and (not clear or support >= 0.5) and candidate.score > 0:
+            known = not clear or support >= SUPPORTED or candidate.score >= TAKEN_UP
+            if known and candidate.score + support >= ACCEPTED:
                 standing.append((candidate.score + support, candidate))
         if standing:
             best = max(standing, key=lambda one: (one[0], -one[1].reading.at.timestamp(), one[1].reading.uid))[1]
@@ -221,18 +227,19 @@ def _candidates(readings: Sequence[Reading], session: SessionPosts, script: str)
         after: list[int] = []
         users: set[str] = set()
         for reading in reversed(using):
-            after.append(len(users - {reading.author}))
+            after.append(len(users) - (reading.author in users))
             users.add(reading.author)
         after.reverse()
         before: set[str] = set()
         for reading, followers in zip(using, after, strict=True):
             label = next((one for one in reading.labels if one.number == number and _poses(reading, one, script)), None)
-            ahead = len(before - {reading.author})
+            ahead = len(before) - (reading.author in before)
             if label is not None and ahead <= 2:
                 repeated = max(reading.post.reposts or 0, repeats.get(reading.uid, 0))
                 taken = followers + len(takers.get(reading.uid, set()) - {reading.author}) + (repeated > 0)
                 lead = (1.0, 0.5, 0.25)[ahead]
-                score = lead * (0.4 + 0.3 * ("?" in reading.text) + 0.3 * min(taken, 4) / 4)
+                opens = number <= 1 and taken > 0
+                score = lead * (0.4 + 0.3 * ("?" in reading.text) + 0.3 * min(taken, 4) / 4 + 0.15 * opens)
                 found.setdefault(number, []).append(_Candidate(reading, label, score))
             before.add(reading.author)
     return found
@@ -240,9 +247,13 @@ def _candidates(readings: Sequence[Reading], session: SessionPosts, script: str)
 
 def _poses(reading: Reading, label: Label, script: str) -> bool:
     """Whether a label could open a question: it asks at the head, or in the middle goes on to ask."""
-    if label.kind is not Kind.QUESTION or label.script != script or label.sub is not None:
+    if label.kind is not Kind.QUESTION or label.script != script or label.sub not in FIRST_SUBS:
         return False
     if reading.answers_somebody or COPIED.search(reading.text) or len({one.number for one in reading.labels}) > 2:
+        return False
+    if any(one.number > label.number for one in reading.labels):
+        return False  # as in "so much for Q1, on to Q2"
+    if SECOND_PART.match(after_label(reading.text, label)):
         return False
     if label.place is Place.HEAD:
         return len(after_label(reading.text, label).split()) >= 2
@@ -256,12 +267,12 @@ def _collect_parts(
     """Add to each question what its moderators pose under the same number: parts and restatements."""
     drafts: dict[int, _Draft] = {}
     by_uid: dict[str, int] = {}
-    firsts = {candidate.reading.uid: number for number, candidate in best.items()}
+    firsts = {candidate.reading.uid: number for number, candidate in sorted(best.items())}
     current: int | None = None
     for reading in readings:
         number = firsts.get(reading.uid)
         if number is not None:
-            drafts[number] = _Draft(best[number].label, reading)
+            drafts[number] = _Draft(reading)
             drafts[number].add(reading, _posed_text(reading, best[number].label.number))
             current = number
         elif reading.author in chairs and not reading.is_answer and not COPIED.search(reading.text):
@@ -290,7 +301,7 @@ def _part_of(
         if (
             (head and CONTINUED.search(reading.text) and since <= LATER)
             or (asks and AGAIN.search(reading.text))
-            or (head and asks and label.sub is not None)
+            or (head and asks and label.sub not in FIRST_SUBS)
             or (head and asks and since <= SOON and not reading.answers_somebody)
         ):
             return label.number, _posed_text(reading, label.number)
@@ -330,7 +341,7 @@ def _posed_text(reading: Reading, number: int | None) -> str:
             text = after_label(text, again)  # as in "on to Q3! Q3 ..."
     elif label is not None:
         text = text[: label.start].rstrip(" ([")
-    return CONTINUED.sub(" ", text)
+    return CONTINUED.sub(" ", text).strip(" :;,-–—")
 
 
 def _trim(text: str, tags: Collection[str]) -> str:

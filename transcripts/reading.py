@@ -7,12 +7,13 @@ from datetime import datetime
 from functools import cached_property
 
 from knowarchive.model import Post
-from transcripts.labels import Kind, Label, Place, find_labels, plain, words
+from transcripts.labels import Kind, Label, Place, before_words, find_labels, plain, words
 from transcripts.model import SessionPosts
 from transcripts.people import author_key
 from transcripts.threads import quoted
 
 COPY = re.compile(r"\b(?:RT|MT|QT)\s+@?(?P<handle>\w+)\s*:?\s*(?P<text>.+)", re.DOTALL)
+MENTION = re.compile(r"(?<![\w/])@(\w+(?:[.@-]+\w+)*)")
 COMPARED = 6  # words
 
 
@@ -25,8 +26,9 @@ class Reading:
     text: str
     labels: tuple[Label, ...]
     quotes: str | None
-    mentions: frozenset[str]
+    mentions: tuple[str, ...]
     answers_somebody: bool  # it replies to somebody else
+    repeats: bool  # it is a repost made by hand, which adds nothing
 
     @property
     def uid(self) -> str:
@@ -62,17 +64,19 @@ def read(session: SessionPosts) -> tuple[Reading, ...]:
         text = plain(post.text)
         author = author_key(post)
         above = posts.get(post.reply_to or "")
+        copied = _copied(text, post, by_handle)
         replied = author_key(above) if above else post.reply_to_author
-        handles = {mention.handle for mention in post.mentions or ()}
+        named = MENTION.findall(text) if post.mentions is None else [mention.handle for mention in post.mentions]
         readings.append(
             Reading(
                 post,
                 author or f"{post.uid}#author",
                 text,
                 find_labels(text),
-                quoted(post, by_address) or _copied(text, post, by_handle),
-                frozenset(handle.removeprefix("@").casefold() for handle in handles),
+                quoted(post, by_address) or copied,
+                tuple(dict.fromkeys(handle.removeprefix("@").casefold() for handle in named)),
                 post.reply_to is not None and (replied is None or replied != author),
+                copied is not None and COPY.match(text, before_words(text)) is not None,
             )
         )
     return tuple(readings)

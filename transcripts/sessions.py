@@ -26,6 +26,7 @@ DAY_BREAK = timedelta(hours=4)  # a night's chat belongs to the evening before
 LABEL = re.compile(r"(\d{4}-\d{2}-\d{2})(?:@(\d{2})(\d{2}))?")
 TAG_IN_TEXT = re.compile(r"[#＃](\w+)")
 UNTIL_IN_UTC = re.compile(r"UNTIL=(\d{8}T\d{6})Z", re.IGNORECASE)
+TOO_OFTEN = re.compile(r"FREQ=(?:MINUTELY|SECONDLY)", re.IGNORECASE)
 FIRST, LAST = datetime(1900, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001 (naive local times, as dateutil wants them)
 
 # Letters that Mastodon folds to ASCII and Unicode does not decompose (its lib/ascii_folding.rb).
@@ -220,6 +221,8 @@ def _parse(text: str, anchor: datetime, zone: ZoneInfo) -> rrule | rruleset:
         moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).astimezone(zone)
         return f"UNTIL={moment:%Y%m%dT%H%M%S}"
 
+    if TOO_OFTEN.search(text):
+        raise ConfigError(f'"{text}" gives a session every minute or second; write FREQ=DAILY with BYHOUR and BYMINUTE')
     try:
         return rrulestr(UNTIL_IN_UTC.sub(localise, text), dtstart=anchor)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -3,6 +3,10 @@
 from knowarchive.errors import ReadError
 
 
+class NoPostsError(Exception):
+    """The content is known, and holds no posts; the message says what it looks like."""
+
+
 class CutError(ReadError):
     """The file ends in the middle or is damaged; every record before that was given out."""
 

@@ -22,9 +22,7 @@ class _Hash(Protocol):
     def hexdigest(self) -> str: ...
 
 
-def split_lines(
-    chunks: Iterable[bytes], longest: int = LONGEST, *, blank: bool = False
-) -> Iterator[bytes | Overlong]:
+def split_lines(chunks: Iterable[bytes], longest: int = LONGEST, *, blank: bool = False) -> Iterator[bytes | Overlong]:
     """Yield every line without its line feed; blank lines only if asked for."""
     pending: list[bytes] = []
     held = 0

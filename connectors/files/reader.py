@@ -6,13 +6,12 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from connectors import FORMATS
-from connectors.files.errors import CutError
+from connectors import FORMATS, load
+from connectors.files.errors import CutError, NoPostsError
 from connectors.files.lines import LONGEST, Overlong, split_lines
 from connectors.files.rows import delimiter_of, split_rows
-from connectors.files.sniff import CUTS, NoPostsError, document_items, sniff
+from connectors.files.sniff import sniff
 from connectors.files.streams import DamageError, open_stream
-from connectors.x.collect import FAILURES
 from knowarchive.errors import ReadError, UsageError
 from knowarchive.model import Payload, Quarantined
 
@@ -85,10 +84,10 @@ def read_file(
     """
     if format != "auto" and format not in FORMATS:
         raise UsageError(f"unknown format {format!r}: one of auto, {', '.join(FORMATS)}")
-    if path is None:
-        yield from _read(stream or sys.stdin.buffer, origin, format, on_progress)
-        return
     try:
+        if path is None:
+            yield from _read(stream or sys.stdin.buffer, origin, format, on_progress)
+            return
         with path.open("rb") as opened:
             yield from _read(opened, origin, format, on_progress)
     except OSError as error:
@@ -139,7 +138,10 @@ def _head(chunks: Iterator[bytes]) -> bytes:
     """Take as much as is needed to recognise the content."""
     taken: list[bytes] = []
     size = lines = 0
-    for chunk in chunks:
+    for found in chunks:
+        chunk = found if taken else found.lstrip()
+        if not chunk:
+            continue
         taken.append(chunk)
         size += len(chunk)
         lines += chunk.count(b"\n")
@@ -151,9 +153,10 @@ def _head(chunks: Iterator[bytes]) -> bytes:
 def _cut(head: bytes, chunks: Iterator[bytes], origin: str, wanted: str) -> Iterator[Payload | Quarantined]:
     name = wanted if wanted != "auto" else _recognise(head, origin)
     whole = chain([head], chunks)
-    if CUTS[name] == "whole":
-        yield _document(whole, origin)
-    elif CUTS[name] == "rows":
+    mapping = load(name)
+    if mapping.CUT == "whole":
+        yield _document(whole, name, origin)
+    elif mapping.CUT == "rows":
         rows = split_rows(whole, delimiter_of(head.lstrip().partition(b"\n")[0]))
         header = next(rows)
         if isinstance(header, Overlong):
@@ -214,7 +217,7 @@ def _batch(
         yield payload()
 
 
-def _document(chunks: Iterable[bytes], origin: str) -> Payload:
+def _document(chunks: Iterable[bytes], name: str, origin: str) -> Payload:
     """Take a whole file that is one JSON value."""
     taken: list[bytes] = []
     size = 0
@@ -228,9 +231,9 @@ def _document(chunks: Iterable[bytes], origin: str) -> Payload:
             )
     body = b"".join(taken).strip()
     try:
-        items = document_items(body)
-    except FAILURES:
+        items = load(name).count_items(body)
+    except (ValueError, RecursionError):
         raise ReadError(f"{origin}: is one JSON value over several lines, and it is cut off or malformed") from None
     except NoPostsError as error:
         raise ReadError(f"{origin}: holds no posts (it looks like {error})") from None
-    return Payload(format="x-json", origin=origin, body=body, items=items)
+    return Payload(format=name, origin=origin, body=body, items=items)

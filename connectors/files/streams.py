@@ -71,9 +71,7 @@ def _read(stream: BinaryIO, size: int) -> bytes:
     return found
 
 
-def _chunks(
-    stream: BinaryIO, first: bytes, size: int, on_progress: Callable[[int], None] | None
-) -> Iterator[bytes]:
+def _chunks(stream: BinaryIO, first: bytes, size: int, on_progress: Callable[[int], None] | None) -> Iterator[bytes]:
     done = len(first)
     if first:
         yield first

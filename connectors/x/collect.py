@@ -11,10 +11,10 @@ from knowarchive.model import Account, Mapped, Payload, Post, Quarantined, Repos
 #: What decoding or mapping a hostile record may raise. `ValueError` includes msgspec's errors and bad UTF-8.
 FAILURES = (ValueError, RecursionError, OverflowError)
 
-_DAWN = datetime(1, 1, 1, tzinfo=UTC)
+DAWN = datetime(1, 1, 1, tzinfo=UTC)
 
 
-class BadRecord(ValueError):
+class BadRecordError(ValueError):
     """One record cannot be mapped; the message says which field and why, without quoting the person."""
 
 
@@ -33,19 +33,29 @@ class Collector:
         self.reposts: list[Repost] = []
         self.quarantined: list[Quarantined] = []
         self.seen = 0
+        #: When each record of the payload was made.
+        self.times: list[datetime] = []
         #: The newest sight of each user: when, and when observed.
         self.users: dict[str, tuple[datetime, User, datetime | None]] = {}
         #: What was already mapped, by id: the same original comes with each of its reposts.
         self.known: dict[str, Post] = {}
         self.known_records: dict[str, object] = {}
         self._payload_id: str | None = None
+        self._lines: list[bytes] | None = None
+
+    def line(self, index: int) -> bytes:
+        """The bytes of one record of JSON lines."""
+        if self._lines is None:
+            self._lines = self.payload.body.split(b"\n")
+        return self._lines[index]
 
     def see(self, uid: str, user: User, at: datetime | None, observed_at: datetime | None) -> None:
         """Keep a user, if this is the newest sight of them."""
-        when = at or _DAWN
         last = self.users.get(uid)
-        if last is None or when > last[0]:
-            self.users[uid] = (when, user, observed_at)
+        if last is None:
+            self.users[uid] = (at or DAWN, user, observed_at)
+        elif at is not None and at > last[0]:
+            self.users[uid] = (at, user, observed_at)
 
     def quarantine(self, index: int, record: bytes, reason: str, uid: str | None = None) -> None:
         """Set a record aside. `index` counts records of the payload from 0."""
@@ -65,13 +75,15 @@ class Collector:
 
     def mapped(self) -> Mapped:
         """Close the collection."""
+        self.quarantined.sort(key=lambda record: record.position)
         accounts = [user.account(uid, observed_at) for uid, (_, user, observed_at) in self.users.items()]
-        return Mapped(self.posts, accounts, self.reposts, self.quarantined, self.seen)
+        span = (min(self.times), max(self.times)) if self.times else None
+        return Mapped(self.posts, accounts, self.reposts, self.quarantined, self.seen, span)
 
 
 def reason(error: BaseException) -> str:
     """Say in a few words why a record was refused, without a word of what it says."""
-    if isinstance(error, BadRecord):
+    if isinstance(error, BadRecordError):
         return str(error)
     if isinstance(error, RecursionError):
         return "nested too deeply"

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 #: https://github.com/twitter-archive/snowflake
 FIRST_SNOWFLAKE = 29_700_859_247
 SNOWFLAKE_EPOCH = 1_288_834_974_657
-LARGEST = 2**63
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(hours=24)
@@ -27,9 +26,9 @@ LANGUAGES: dict[str | None, str | None] = {
 }
 
 
-def is_id(value: str | None) -> bool:
+def is_id(value: str) -> bool:
     """Whether this is an id that can be stored: digits alone."""
-    return value is not None and value.isdecimal() and value.isascii() and value[0] != "0" and int(value) < LARGEST
+    return value.isdecimal() and value.isascii() and len(value) < 20 and value[0] != "0"
 
 
 def snowflake_time(post_id: str) -> datetime | None:
@@ -53,11 +52,13 @@ def v1_time(value: str) -> datetime:
         ValueError: it is no such date, or an impossible one.
     """
     try:
-        if value[19:26] == " +0000 ":
-            return datetime.fromisoformat(value[26:] + _MONTHS[value[4:7]] + value[8:10] + "T" + value[11:19] + "+00:00")
-        offset = value[20:25]
-        text = f"{value[26:]}{_MONTHS[value[4:7]]}{value[8:10]}T{value[11:19]}{offset[:3]}:{offset[3:]}"
-        return datetime.fromisoformat(text).astimezone(UTC)
+        year = value[26:]
+        if value[19:26] != " +0000 ":
+            year = value[26:]
+            offset = value[20:25]
+            text = f"{year}{_MONTHS[value[4:7]]}{value[8:10]}T{value[11:19]}{offset[:3]}:{offset[3:]}"
+            return datetime.fromisoformat(text).astimezone(UTC)
+        return datetime.fromisoformat(f"{year}{_MONTHS[value[4:7]]}{value[8:10]}T{value[11:19]}+00:00")
     except (KeyError, ValueError, OverflowError) as error:
         raise ValueError("not a date") from error
 

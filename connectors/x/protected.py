@@ -115,7 +115,9 @@ def _screen_post(post: dict[str, Any]) -> tuple[Any, int]:
 def _screen_page(page: dict[str, Any]) -> tuple[Any, int]:
     includes = page.get("includes")
     users = includes.get("users") if isinstance(includes, dict) else None
-    hidden = {user.get("id") for user in users or () if _is_protected(user)} if isinstance(users, list | None) else set()
+    hidden = (
+        {user.get("id") for user in users or () if _is_protected(user)} if isinstance(users, list | None) else set()
+    )
     dropped = 0
 
     def public(items: list[Any]) -> list[Any]:

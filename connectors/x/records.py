@@ -9,22 +9,17 @@ from typing import TypeVar
 
 import msgspec
 
-from connectors.x.collect import FAILURES, BadRecord, Collector, reason
+from connectors.files.errors import NoPostsError
+from connectors.x.collect import FAILURES, BadRecordError, Collector, reason
+from connectors.x.shapes import JSON_ARRAY, JSON_OBJECT, kind
 from knowarchive.model import Payload
 
 T = TypeVar("T")
 
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
-array = msgspec.json.Decoder(list[msgspec.Raw])
-_LONE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+#: An escaped backslash, a whole pair of surrogates, or (the group) half of one.
+_SURROGATES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-
-#: The keys that only one shape has.
-V1_KEYS = frozenset(("id_str", "retweeted_status", "full_text", "favorite_count"))
-V2_PAGE_KEYS = frozenset(("data", "includes", "errors", "meta"))
-V2_FLAT_KEYS = frozenset(("author_id", "edit_history_tweet_ids", "edit_history_post_ids", "public_metrics"))
 
 
 def decode_lines(decoder: msgspec.json.Decoder[T], payload: Payload) -> list[T] | None:
@@ -34,11 +29,6 @@ def decode_lines(decoder: msgspec.json.Decoder[T], payload: Payload) -> list[T] 
     except FAILURES:
         return None
     return decoded if len(decoded) == payload.items else None
-
-
-def line(payload: Payload, index: int) -> bytes:
-    """The bytes of one record."""
-    return payload.body.split(b"\n")[index]
 
 
 def map_lines(payload: Payload, out: Collector) -> None:
@@ -70,34 +60,39 @@ def map_any(record: bytes, index: int, out: Collector) -> None:
     try:
         record.decode()
     except UnicodeDecodeError:
-        raise BadRecord("not UTF-8") from None
+        raise BadRecordError("not UTF-8") from None
     if b"\\ud" in record or b"\\uD" in record:
-        record = _LONE.sub(rb"\\ufffd", record)  # old tools cut texts between the halves of a character
+        # Old tools cut texts between the halves of a character.
+        record = _SURROGATES.sub(lambda match: rb"\ufffd" if match[1] else match[0], record)
     if record.lstrip()[:1] == b"[":
-        for item in array.decode(record):
+        for item in JSON_ARRAY.decode(record):
             map_line(bytes(item), index, out)
         return
-    keys = _object.decode(record)
-    if "statuses" in keys and "id_str" not in keys:  # a page of the v1.1 search
-        for item in array.decode(keys["statuses"]):
+    keys = JSON_OBJECT.decode(record)
+    try:
+        found = kind(keys)
+    except NoPostsError as error:
+        raise BadRecordError(f"not a post: {error}") from None
+    if found == "v1 search":
+        for item in JSON_ARRAY.decode(keys["statuses"]):
             map_line(bytes(item), index, out)
-    elif not V1_KEYS.isdisjoint(keys) or ("user" in keys and "text" in keys):
+    elif found == "v1":
         out.seen += 1
         v1.map_record(record, out)
-    elif not V2_PAGE_KEYS.isdisjoint(keys):
+    elif found == "v2 page":
         v2.map_page(keys, record, index, out)
-    elif not V2_FLAT_KEYS.isdisjoint(keys) or ("id" in keys and "text" in keys):
+    elif found == "v2 flat":
         out.seen += 1
-        v2.map_record(record, out)
+        v2.map_record(record, index, out)
     else:
-        raise BadRecord("not a post: no field that we know")
+        raise BadRecordError("not a post: no field that we know")
 
 
 def map_document(body: bytes, out: Collector) -> None:
     """Map a document: the items of a list are records, anything else is one record."""
     if body.lstrip()[:1] == b"[":
         try:
-            items = array.decode(body)
+            items = JSON_ARRAY.decode(body)
         except FAILURES as error:
             out.seen += 1
             refuse(body, 0, out, error)

@@ -1,6 +1,528 @@
-"""Maps tables that were made from X's data: twarc's CSV of both generations, whatever spreadsheets did to it."""
+"""Maps tables that were made from X's data: twarc's CSV of both generations, whatever spreadsheets did to it.
+
+A table knows less than the JSON that it was made from. What it does not know stays unknown, so that importing both
+leaves what importing the JSON leaves.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from connectors.files.lines import Overlong
+from connectors.files.rows import delimiter_of, split_rows
+from connectors.x import v2
+from connectors.x.collect import BadRecordError, Collector, reason
+from connectors.x.ids import LANGUAGES, snowflake_time, true_time, v1_time
+from connectors.x.spreadsheet import Known, read_id
+from connectors.x.text import permalink, short_links, unescape, unwrap
+from knowarchive.model import Account, Link, Mapped, Media, Mention, Payload, Post, Repost
+
+CUT = "rows"
+
+#: What the columns are called, from twarc's first converter (whose `reweet_id` is as it wrote it) to twarc-csv and to
+#: what people rename them to.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "id": ("id", "id_str", "tweet_id", "status_id", "post_id"),
+    "url": ("tweet_url", "post_url", "status_url", "permalink"),
+    "created_at": ("created_at", "parsed_created_at"),
+    "text": ("note_tweet.text", "note_post.text", "full_text", "text", "tweet_text"),
+    "lang": ("lang",),
+    "author_id": ("author_id", "author.id", "user_id", "user_id_str", "from_user_id"),
+    "handle": ("author.username", "user_screen_name", "screen_name", "username", "from_user"),
+    "name": ("author.name", "user_name"),
+    "bio": ("author.description", "user_description"),
+    "account_url": ("author.url", "user_urls"),
+    "avatar": ("author.profile_image_url",),
+    "account_created_at": ("author.created_at", "user_created_at"),
+    "followers": ("author.public_metrics.followers_count", "user_followers_count"),
+    "following": ("author.public_metrics.following_count", "user_friends_count"),
+    "account_posts": ("author.public_metrics.tweet_count", "author.public_metrics.post_count", "user_statuses_count"),
+    "protected": ("author.protected", "user_protected"),
+    "likes": ("public_metrics.like_count", "favorite_count", "like_count"),
+    "reposts": ("public_metrics.repost_count", "public_metrics.retweet_count", "retweet_count", "repost_count"),
+    "replies": ("public_metrics.reply_count", "reply_count"),
+    "quotes": ("public_metrics.quote_count", "quote_count"),
+    "hashtags": ("entities.hashtags", "hashtags"),
+    "mentions": ("entities.mentions", "user_mentions"),
+    "urls": ("entities.urls", "urls"),
+    "media": ("attachments.media", "media"),
+    "poll": ("attachments.poll.options",),
+    "reply_to": (
+        "referenced_tweets.replied_to.id",
+        "referenced_posts.replied_to.id",
+        "in_reply_to_status_id",
+        "in_reply_to_status_id_str",
+    ),
+    "reply_to_author": ("in_reply_to_user_id", "in_reply_to_user_id_str"),
+    "reply_to_handle": ("in_reply_to_username", "in_reply_to_screen_name"),
+    "repost_of": (
+        "referenced_tweets.retweeted.id",
+        "referenced_posts.retweeted.id",
+        "reweet_id",
+        "retweet_id",
+        "retweeted_status_id",
+    ),
+    "repost_of_handle": ("retweeted_username", "retweet_screen_name"),
+    "quote_of": ("referenced_tweets.quoted.id", "referenced_posts.quoted.id", "quoted_status_id", "quote_id"),
+    "repost_or_quote_of": ("retweet_or_quote_id",),
+    "repost_or_quote_of_handle": ("retweet_or_quote_screen_name",),
+    "kind": ("tweet_type", "post_type"),
+    "conversation": ("conversation_id",),
+    "edit_history": ("edit_history_tweet_ids", "edit_history_post_ids"),
+    "withheld": ("withheld.country_codes", "withheld_in_countries"),
+    "observed_at": ("__twarc.retrieved_at",),
+}
+
+#: What sets a table of posts apart from any other table with ids and texts.
+_TELLING = ("handle", "author_id", "created_at", "url", "likes", "conversation")
+
+_SHEET_DATE = re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}([ T,]+\d{1,2}:\d{2}.*)?|#+")
+_LONG_NUMBER = re.compile(r"\d{5,19}")
+_WORD = re.compile(r"[^\s,;]+")
+
+_tags = msgspec.json.Decoder(list[v2.Hashtag])
+_people = msgspec.json.Decoder(list[v2.UserMention])
+_urls = msgspec.json.Decoder(list[v2.Url])
+_media = msgspec.json.Decoder(list[v2.Medium])
+_options = msgspec.json.Decoder(list[v2.Option])
+_strings = msgspec.json.Decoder(list[str])
 
 
-def knows_header(header: bytes) -> bool:
-    """Whether these are the columns of a table of posts."""
-    return b"text" in header and b"id" in header
+class Columns:
+    """Where each thing stands in this table's rows."""
+
+    def __init__(self, header: bytes) -> None:
+        self.delimiter = delimiter_of(header)
+        names = _cells(header, self.delimiter)
+        places: dict[str, int] = {}
+        for place, name in enumerate(names):
+            places.setdefault(name.strip().lower(), place)
+        self.count = len(names)
+        self.places = {
+            thing: next(places[name] for name in synonyms if name in places)
+            for thing, synonyms in COLUMNS.items()
+            if any(name in places for name in synonyms)
+        }
+        #: Tables of API v2 hold entities as JSON.
+        self.is_v2 = any(name.startswith(("public_metrics.", "entities.", "referenced_", "author.")) for name in places)
+
+    def are_posts(self) -> bool:
+        """Whether this is a table of posts."""
+        return (
+            "text" in self.places
+            and ("id" in self.places or "url" in self.places)
+            and any(name in self.places for name in _TELLING)
+        )
+
+
+class Row:
+    """One row: its cells by what they mean."""
+
+    __slots__ = ("_cells", "_places", "author", "index", "post_id", "record")
+
+    def __init__(self, index: int, record: bytes, cells: list[str], columns: Columns) -> None:
+        self.index = index
+        self.record = record
+        self._cells = cells
+        self._places = columns.places
+        self.post_id = ""
+        self.author = self.get("handle")
+
+    def has(self, name: str) -> bool:
+        """Whether the table has this column."""
+        return name in self._places
+
+    def get(self, name: str) -> str | None:
+        """The content of a cell; None where it is empty or there is no such column."""
+        place = self._places.get(name)
+        cell = self._cells[place] if place is not None else ""
+        return cell if cell and not cell.isspace() else None
+
+    def number(self, name: str) -> int | None:
+        """A count; None where it is unknown."""
+        cell = self.get(name)
+        if cell is None:
+            return None
+        cell = cell.strip().removesuffix(".0")
+        return int(cell) if cell.isdecimal() and cell.isascii() and len(cell) < 16 else None
+
+
+def recognises(lines: Sequence[bytes]) -> bool:
+    """Whether a file that begins so is a table of posts: its header tells."""
+    try:
+        return Columns(lines[0]).are_posts()
+    except (ValueError, csv.Error):
+        return False
+
+
+def map_payload(payload: Payload) -> Mapped:
+    """Map the rows of a table."""
+    out = Collector(payload)
+    try:
+        columns = Columns(payload.head)
+    except (ValueError, csv.Error):
+        columns = Columns(b"")
+    rows: list[Row] = []
+    for index, record in enumerate(_records(payload.body, columns.delimiter)):
+        out.seen += 1
+        try:
+            row = Row(index, record, _row(record, columns), columns)
+            row.post_id = _identity(row)
+        except (ValueError, csv.Error) as error:
+            out.quarantine(index, record, "quoting: broken" if isinstance(error, csv.Error) else reason(error))
+        else:
+            rows.append(row)
+    known = Known((row.post_id, row.author) for row in rows)
+    times: dict[str, datetime] = {}
+    good: list[tuple[Row, datetime]] = []
+    for row in rows:
+        try:
+            created_at = times[row.post_id] = _time(row)
+        except ValueError as error:
+            out.quarantine(row.index, row.record, reason(error), "x:" + row.post_id)
+        else:
+            good.append((row, created_at))
+    if columns.is_v2:
+        _map_v2(good, known, out)
+    else:
+        for row, created_at in good:
+            try:
+                _map_v1(row, created_at, known, times, out)
+            except ValueError as error:
+                out.quarantine(row.index, row.record, reason(error), "x:" + row.post_id)
+    return out.mapped()
+
+
+def screen(payload: Payload) -> tuple[Payload, int]:
+    """Drop the rows of protected accounts, where the table has a column that tells."""
+    if b"protected" not in payload.head.lower() or b"true" not in payload.body.lower():
+        return payload, 0
+    columns = Columns(payload.head)
+    place = columns.places.get("protected")
+    kept, dropped = [], 0
+    for record in _records(payload.body, columns.delimiter):
+        try:
+            hidden = place is not None and _row(record, columns)[place].strip().lower() in {"true", "1", "t"}
+        except (ValueError, csv.Error):
+            hidden = False  # it will be set aside
+        if hidden:
+            dropped += 1
+        else:
+            kept.append(record)
+    if not dropped:
+        return payload, 0
+    return msgspec.structs.replace(payload, body=b"\n".join(kept), items=len(kept)), dropped
+
+
+def _records(body: bytes, delimiter: bytes) -> Iterator[bytes]:
+    for record in split_rows([body], delimiter):
+        if not isinstance(record, Overlong):
+            yield record
+
+
+def _cells(record: bytes, delimiter: bytes) -> list[str]:
+    text = record.decode().removesuffix("\r")
+    return next(csv.reader([text], delimiter=delimiter.decode()), [])
+
+
+def _row(record: bytes, columns: Columns) -> list[str]:
+    cells = _cells(record, columns.delimiter)
+    if len(cells) > columns.count and not any(cells[columns.count :]):
+        del cells[columns.count :]
+    if len(cells) != columns.count:
+        raise BadRecordError(f"{len(cells)} columns instead of {columns.count}")
+    return cells
+
+
+def _identity(row: Row) -> str:
+    """The post's id, whole: from its own cell, or from its address where a spreadsheet rounded the cell."""
+    target = permalink(row.get("url") or "")
+    address = target[0] if target else None
+    read = read_id(row.get("id"))
+    if read is None:
+        if address is None or row.get("id"):
+            raise BadRecordError("id: not a number" if row.get("id") else "id: missing")
+        return address
+    if read.whole is not None and (address is None or address == read.whole):
+        return read.whole
+    if address is None:
+        raise BadRecordError("id: rounded by a spreadsheet")
+    if read.fits(address) or (read.whole is not None and float(read.whole) == float(address)):
+        return address
+    raise BadRecordError("id: is not the id in the post's address")
+
+
+def _time(row: Row) -> datetime:
+    cell = (row.get("created_at") or "").strip() or None
+    made = snowflake_time(row.post_id)
+    if cell is None or _SHEET_DATE.fullmatch(cell):
+        if cell is not None and (exact := _iso(cell)) is not None and exact.tzinfo is not None:
+            return exact.astimezone(UTC)
+        if made is None:
+            raise BadRecordError("created_at: missing" if cell is None else "created_at: has no time zone")
+        return made  # the id tells the time better than a date without a zone
+    if cell[:3].isalpha():
+        try:
+            return true_time(v1_time(cell), row.post_id)
+        except ValueError:
+            raise BadRecordError("created_at: not a date") from None
+    stated = _iso(cell)
+    if stated is None:
+        raise BadRecordError("created_at: not a date")
+    if stated.tzinfo is None:
+        if made is None:
+            raise BadRecordError("created_at: has no time zone")
+        return made
+    return stated.astimezone(UTC)
+
+
+def _iso(cell: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(cell)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _words(cell: str | None) -> list[str]:
+    """The items of a cell that lists several."""
+    if cell is None:
+        return []
+    if cell.startswith("["):
+        try:
+            return _strings.decode(cell)
+        except msgspec.DecodeError:
+            return []
+    return _WORD.findall(cell)
+
+
+def _named(uid: str | None) -> str | None:
+    return "x:" + uid if uid else None
+
+
+def _map_v1(row: Row, created_at: datetime, known: Known, times: dict[str, datetime], out: Collector) -> None:
+    """Map a row that was made from API v1.1."""
+    out.times.append(created_at)
+    author_uid = _named(_whole(row.get("author_id")))
+    repost_of, quote_cell = row.get("repost_of"), row.get("quote_of")
+    repost_handle = row.get("repost_of_handle")
+    text = row.get("text")
+    if text is None:
+        raise BadRecordError("text: missing")
+    if (either := row.get("repost_or_quote_of")) is not None:
+        if row.get("kind") in {"retweet", "repost"} or (row.get("kind") is None and text.startswith("RT @")):
+            repost_of, repost_handle = either, row.get("repost_or_quote_of_handle")
+        else:
+            quote_cell = either
+    observed_at = _observed(row)
+    if author_uid is not None:
+        out.see(author_uid, Author(row), created_at, observed_at)
+    if repost_of is not None:
+        original, _ = known.whole(repost_of, repost_handle)
+        if original is None:
+            raise BadRecordError("retweet's id: rounded by a spreadsheet")
+        out.reposts.append(
+            Repost(
+                post_uid="x:" + original,
+                post_at=times.get(original) or snowflake_time(original) or created_at,
+                account_uid=author_uid,
+                account_handle=row.author,
+                at=created_at,
+                id=row.post_id,
+                observed_at=observed_at,
+            )
+        )
+        return
+    reply_to, _ = known.whole(row.get("reply_to"), row.get("reply_to_handle"))
+    quote_of, _ = known.whole(quote_cell, None)
+    text, links, media, quote_of = _unwrapped(row, unescape(text), quote_of)
+    lang, name = row.get("lang"), row.get("name")
+    withheld = row.get("withheld")
+    post = Post(
+        "x:" + row.post_id,
+        created_at,
+        observed_at,
+        author_uid=author_uid,
+        author_handle=row.author,
+        author_name=unescape(name) if name else None,
+        text=text,
+        lang=LANGUAGES.get(lang, lang),
+        hashtags=_unique(word.lstrip("#") for word in _words(row.get("hashtags"))) if row.has("hashtags") else None,
+        mentions=tuple(Mention(word.lstrip("@")) for word in _words(row.get("mentions")))
+        if row.has("mentions")
+        else None,
+        links=links,
+        media=media,
+        reply_to=_named(reply_to),
+        reply_to_author=_named(_whole(row.get("reply_to_author"))),
+        conversation=_named(known.whole(row.get("conversation"), None)[0]),
+        quote_of=_named(quote_of),
+        likes=row.number("likes"),
+        reposts=row.number("reposts"),
+        replies=row.number("replies"),
+        quotes=row.number("quotes"),
+        withheld=tuple(_words(withheld)) if withheld else None,
+        visibility="public",
+    )
+    out.posts.append(post)
+
+
+def _unique(words: Iterator[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(words))
+
+
+def _whole(cell: str | None) -> str | None:
+    read = read_id(cell)
+    return read.whole if read is not None else None
+
+
+def _observed(row: Row) -> datetime | None:
+    cell = row.get("observed_at")
+    time = _iso(cell.strip()) if cell else None
+    return time.astimezone(UTC) if time is not None and time.tzinfo is not None else None
+
+
+def _unwrapped(
+    row: Row, text: str, quote_of: str | None
+) -> tuple[str, tuple[Link, ...] | None, tuple[Media, ...] | None, str | None]:
+    """Put a v1.1 table's addresses where the text has short links: they are listed in the same order."""
+    short = short_links(text)
+    urls, media = _words(row.get("urls")), _words(row.get("media"))
+    attached = short[-1:] if media and text.endswith(tuple(short[-1:])) else []
+    table: dict[str, str] = {}
+    dropped = set(attached)
+    if len(short) == len(urls) + bool(media):
+        table = dict(zip(short, [*urls, *media], strict=False))
+    quotes_are_told = row.has("quote_of") or row.has("repost_or_quote_of")
+    links: list[Link] = []
+    for number, url in enumerate(urls):
+        target = permalink(url)
+        written = short[number] if table else None
+        if target is not None and not target[1]:
+            # As in the JSON: before quotes had a field, a post that ended with a post's address was one.
+            if quote_of is None and not quotes_are_told and written and text.endswith(written):
+                quote_of = target[0] if target[0] != row.post_id else None
+            if target[0] in {quote_of, row.post_id}:
+                dropped.update([written] if written else [])
+                continue
+        links.append(Link(url))
+    plain = unwrap(text, table, dropped) if short else text
+    return (
+        plain,
+        tuple(dict.fromkeys(links)) if row.has("urls") else None,
+        tuple(Media("photo" if "/photo/" in url else "video" if "/video/" in url else "unknown", url) for url in media)
+        if row.has("media")
+        else None,
+        quote_of,
+    )
+
+
+class Author:
+    """The columns of a row that tell of its author."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+
+    def account(self, uid: str, observed_at: datetime | None) -> Account:
+        """Become a platform-neutral account."""
+        row = self._row
+        name, bio, made = row.get("name"), row.get("bio"), row.get("account_created_at")
+        created_at = _iso(made) if made and not made[:1].isalpha() else None
+        if made and made[:1].isalpha():
+            try:
+                created_at = v1_time(made)
+            except ValueError:
+                created_at = None
+        return Account(
+            uid=uid,
+            handle=row.author,
+            observed_at=observed_at,
+            name=unescape(name) if name else None,
+            bio=unescape(bio) if bio else None,
+            url=row.get("account_url"),
+            avatar=row.get("avatar"),
+            created_at=created_at.astimezone(UTC) if created_at and created_at.tzinfo else None,
+            followers=row.number("followers"),
+            following=row.number("following"),
+            posts=row.number("account_posts"),
+        )
+
+
+def _map_v2(rows: Sequence[tuple[Row, datetime]], known: Known, out: Collector) -> None:
+    """Map rows that twarc-csv made from API v2, by the way of the API's own objects."""
+    context = v2.Context(None, None)
+    tweets: list[tuple[Row, v2.Tweet]] = []
+    for row, created_at in rows:
+        try:
+            tweets.append((row, _tweet(row, created_at, known)))
+        except ValueError as error:
+            out.quarantine(row.index, row.record, reason(error), "x:" + row.post_id)
+    context.add([tweet for _, tweet in tweets])
+    for row, tweet in tweets:
+        context.observed_at = _observed(row)
+        try:
+            v2.map_tweet(tweet, context, out)
+        except ValueError as error:
+            out.quarantine(row.index, row.record, reason(error), "x:" + row.post_id)
+            continue
+        if tweet.created_at is not None:
+            out.times.append(tweet.created_at)
+        if tweet.author_id is not None:
+            out.see("x:" + tweet.author_id, Author(row), tweet.created_at, context.observed_at)
+
+
+def _json(row: Row, name: str, decoder: "msgspec.json.Decoder[list[v2.T]]") -> "list[v2.T] | None":
+    cell = row.get(name)
+    if cell is None:
+        return None
+    try:
+        return decoder.decode(cell)
+    except (msgspec.DecodeError, RecursionError):
+        raise BadRecordError(f"{name}: not the JSON that twarc writes") from None
+
+
+def _tweet(row: Row, created_at: datetime, known: Known) -> v2.Tweet:
+    references = []
+    for kind, name, handle in (
+        ("retweeted", "repost_of", "repost_of_handle"),
+        ("quoted", "quote_of", None),
+        ("replied_to", "reply_to", "reply_to_handle"),
+    ):
+        other, lost = known.whole(row.get(name), row.get(handle) if handle else None)
+        if other is not None:
+            references.append(v2.Reference(id=other, type=kind))
+        elif lost and kind == "retweeted":
+            raise BadRecordError("retweet's id: rounded by a spreadsheet")
+    has_entities = row.has("urls") and row.has("hashtags")
+    withheld = row.get("withheld")
+    history = _LONG_NUMBER.findall(row.get("edit_history") or "")
+    author_id = _whole(row.get("author_id"))
+    options = _json(row, "poll", _options)
+    return v2.Tweet(
+        id=row.post_id,
+        text=row.get("text"),
+        author_id=author_id,
+        created_at=created_at,
+        conversation_id=known.whole(row.get("conversation"), None)[0],
+        in_reply_to_user_id=_whole(row.get("reply_to_author")),
+        lang=row.get("lang"),
+        entities=v2.Entities(_json(row, "hashtags", _tags), _json(row, "mentions", _people), _json(row, "urls", _urls))
+        if has_entities
+        else None,
+        public_metrics=v2.Metrics(
+            row.number("likes"), row.number("replies"), row.number("quotes"), row.number("reposts")
+        ),
+        referenced_tweets=references or None,
+        attachments=v2.Attachments(
+            media=_json(row, "media", _media), poll=v2.Poll(options=options) if options else None
+        )
+        if row.has("media")
+        else None,
+        edit_history_tweet_ids=history or None,
+        withheld=v2.Withheld(_words(withheld)) if withheld else None,
+        author=v2.User(id=author_id or "", username=row.author, name=row.get("name")),
+    )

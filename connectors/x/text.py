@@ -1,7 +1,7 @@
 """The text of a post on X as its author meant it: unescaped, with t.co unwrapped, without attachments' links."""
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 
 _SHORT = re.compile(r"https?://t\.co/[A-Za-z0-9]+")
 _STATUS = re.compile(
@@ -13,6 +13,8 @@ _STATUS = re.compile(
 
 def unescape(text: str) -> str:
     """Undo X's escaping, which knows these alone; anything else was written by the author."""
+    if "&" not in text:
+        return text
     return (
         text.replace("&lt;", "<")
         .replace("&gt;", ">")
@@ -22,15 +24,21 @@ def unescape(text: str) -> str:
     )
 
 
-def unwrap(text: str, table: Mapping[str, str], dropped: Container[str]) -> str:
+def unwrap(text: str, table: Mapping[str, str], dropped: set[str]) -> str:
     """Replace every short link by what it stands for, and cut those that only stand for an attachment from the end.
 
     Offsets are not used: they count code points of the escaped text, and are wrong in cut and re-encoded files.
     """
-    text = text.rstrip()
-    while (start := text.rfind("http")) >= 0 and text[start:] in dropped:
-        text = text[:start].rstrip()
-    return _SHORT.sub(lambda match: table.get(match[0], match[0]), text) if table else text
+    if dropped:
+        text = text.rstrip()
+        while (start := text.rfind("http")) >= 0 and text[start:] in dropped:
+            text = text[:start].rstrip()
+    if len(table) == 1:
+        if dropped and "http" not in text:
+            return text
+        ((short, meant),) = table.items()
+        return text.replace(short, meant)
+    return _SHORT.sub(lambda match: table.get(match[0], match[0]), text)
 
 
 def short_links(text: str) -> list[str]:

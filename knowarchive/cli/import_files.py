@@ -37,6 +37,7 @@ def command(context: Context, files: tuple[str, ...], format_name: str, chat: st
     from knowarchive.errors import UsageError
     from pipelines.importing import ImportSource, import_file
     from pipelines.sessions import require_chat
+    from pipelines.understanding import processors
     from storage.archive import Archive
 
     config = context.config
@@ -68,6 +69,7 @@ def command(context: Context, files: tuple[str, ...], format_name: str, chat: st
                 now=lambda: datetime.now(UTC),
                 chat=chat,
                 format_name=format_name,
+                processes=processors(),
                 on_progress=progress.advance,
             )
             results.append(result)

@@ -31,7 +31,7 @@ def command(context: Context, query: str | None, *, as_json: bool) -> None:
         query = sys.stdin.read()
     config = context.config
     archive = Archive(config.archive_url, config.state_dir)
-    with archive.connect(archive.scratch()) as con:
+    with archive.connect(alone=True) as con:
         archive.create_views(con)
         archive.lock_down(con)
         try:

@@ -1,17 +1,16 @@
 """Sessions to build transcripts of: invented ones, and the real ones of `../shared/data`."""
 
 import csv
-import gzip
-import html
-import json
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from connectors import map_payload
+from connectors.files.reader import read_file
 from knowarchive.config import Chat
-from knowarchive.model import Link, Mention, Post, Repost
+from knowarchive.model import Mention, Post
 from transcripts.model import SessionPosts
 from transcripts.sessions import find_window, select
 
@@ -34,7 +33,11 @@ def load_session(label):
     path = DATA / "critlib" / PULLS[label]
     if not path.exists():
         pytest.skip(f"{path} is not here")
-    posts, reposts = (_from_json if ".jsonl" in path.name else _from_csv)(path)
+    posts, reposts = {}, []
+    for payload in read_file(path, origin=path.name):
+        mapped = map_payload(payload)
+        posts.update((post.uid, structs.replace(post, chats=("critlib",))) for post in mapped.posts)
+        reposts += mapped.reposts
     window = find_window(CRITLIB, label)
     chosen = select(posts.values(), window, CRITLIB.hashtags, CRITLIB.name)
     return SessionPosts(window, "Critical librarianship", ("critlib",), chosen, reposts=tuple(reposts))
@@ -44,81 +47,8 @@ def load_gold(label):
     path = DATA / "gold" / f"critlib-{label}.tsv"
     if not path.exists():
         pytest.skip(f"{path} is not here")
-    rows = csv.DictReader(path.open(encoding="utf-8"), delimiter="\t")
-    return {row["uid"]: (row["topic"], row["role"]) for row in rows}
-
-
-def _from_json(path):
-    posts, reposts = {}, []
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            status = json.loads(line)
-            original = status.get("retweeted_status")
-            if original:
-                post = _map_status(original)
-                reposts.append(
-                    Repost(
-                        post_uid=post.uid,
-                        post_at=post.created_at,
-                        account_uid=f"x:{status['user']['id_str']}",
-                        account_handle=status["user"]["screen_name"],
-                        at=parsedate_to_datetime(status["created_at"]),
-                    )
-                )
-                posts.setdefault(post.uid, post)
-            else:
-                post = _map_status(status)
-                posts[post.uid] = post
-    return posts, reposts
-
-
-def _map_status(status):
-    text = status["text"]
-    for url in status["entities"]["urls"]:
-        text = text.replace(url["url"], url["expanded_url"])
-    return Post(
-        uid=f"x:{status['id_str']}",
-        created_at=parsedate_to_datetime(status["created_at"]),
-        author_uid=f"x:{status['user']['id_str']}",
-        author_handle=status["user"]["screen_name"],
-        author_name=status["user"]["name"],
-        text=html.unescape(text),
-        hashtags=tuple(tag["text"] for tag in status["entities"]["hashtags"]),
-        mentions=tuple(
-            Mention(mention["screen_name"], f"x:{mention['id_str']}") for mention in status["entities"]["user_mentions"]
-        ),
-        links=tuple(Link(url["expanded_url"]) for url in status["entities"]["urls"]),
-        reply_to=f"x:{status['in_reply_to_status_id_str']}" if status["in_reply_to_status_id_str"] else None,
-        reply_to_author=f"x:{status['in_reply_to_user_id_str']}" if status["in_reply_to_user_id_str"] else None,
-        reposts=status["retweet_count"],
-        likes=status["favorite_count"],
-        chats=("critlib",),
-    )
-
-
-def _from_csv(path):
-    posts = {}
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            if row["reweet_id"] or row["text"].startswith("RT @"):
-                continue
-            handle, identity = row["tweet_url"].split("/")[3::2]
-            text = html.unescape(row["text"])
-            post = Post(
-                uid=f"x:{identity}",
-                created_at=parsedate_to_datetime(row["created_at"]),
-                author_handle=handle,
-                text=text,
-                hashtags=tuple(row["hashtags"].split()),
-                mentions=tuple(
-                    Mention(word.strip(".,:!?").removeprefix("@")) for word in text.split() if word.startswith("@")
-                ),
-                links=tuple(Link(url) for url in row["urls"].split()),
-                reposts=int(row["retweet_count"]),
-                chats=("critlib",),
-            )
-            posts[post.uid] = post
-    return posts, []
+    with path.open(encoding="utf-8") as lines:
+        return {row["uid"]: (row["topic"], row["role"]) for row in csv.DictReader(lines, delimiter="\t")}
 
 
 @pytest.fixture

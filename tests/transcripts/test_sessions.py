@@ -165,6 +165,8 @@ def test_what_is_no_name_of_a_session_is_a_usage_error(label):
 def test_a_broken_rule_is_a_configuration_error():
     with pytest.raises(ConfigError, match="not an RFC 5545 rule"):
         windows(make_chat("FREQ=SOMETIMES"), utc(2015, 1, 1), utc(2016, 1, 1))
+    with pytest.raises(ConfigError, match="every minute or second"):
+        windows(make_chat("FREQ=SECONDLY"), utc(2015, 1, 1), utc(2016, 1, 1))
 
 
 def test_silence_cuts_a_chat_without_a_schedule():

@@ -121,6 +121,7 @@ def _environment() -> Environment:
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
+        keep_trailing_newline=True,
         lstrip_blocks=True,
         # The last line of defence: whatever reaches the page as plain text has been cleaned.
         finalize=lambda value: clean(value) if type(value) is str else value,
@@ -261,7 +262,7 @@ class _Page:
                 out.append(shown.replace("\n", Markup("<br>")))
         return Markup("").join(Markup(each) for each in out)  # noqa: S704  # every variable part is escaped above
 
-    def card(self, post: Post, entry: Entry | None = None, parent: str | None = None) -> Card:
+    def card(self, post: Post, entry: Entry | None = None, parent: str | None = None, *, sure: bool = False) -> Card:
         deleted = post.deleted_at is not None
         author = (
             Author("Deleted post", None, None, "·", 0, moderator=False) if deleted else self.author(post)
@@ -286,7 +287,7 @@ class _Page:
             deleted=deleted,
             withheld=", ".join(clean_line(country) for country in post.withheld or ()) or None,
             repeated=_repeated(entry) if entry and not deleted else None,
-            unsure=_unsure(entry) if entry else None,
+            unsure=_unsure(entry) if entry and not sure else None,
             outside=entry is None,
             parent=self.parent(parent) if parent else None,
         )
@@ -337,6 +338,8 @@ class _Page:
         """Rows with the markup of nested lists between them; the depth is bounded, so is the nesting."""
         found = []
         depth = -1
+        rows = tuple(rows)
+        here = {row.uid for row in rows if row.entry}
         for row in rows:
             if row.depth > depth:
                 before = "<ol>" * (row.depth - depth) if depth >= 0 else ""
@@ -344,7 +347,9 @@ class _Page:
                 before = "</li>" + "</ol></li>" * (depth - row.depth)
             depth = row.depth
             post = row.post
-            card = self.card(post, row.entry, row.parent) if post else None
+            # A reply stands under what it answers, whatever its own filing: only the head of a thread can be misplaced.
+            sure = row.entry is not None and row.entry.post.reply_to in here
+            card = self.card(post, row.entry, row.parent, sure=sure) if post else None
             missing = None if post else uid_url(row.uid) or ""
             found.append(Line(Markup(before + "<li>"), card, missing))  # noqa: S704  # constants
         after = "</li>" + "</ol></li>" * depth if depth >= 0 else ""
@@ -376,7 +381,7 @@ class _Page:
         return found
 
     def links(self, targets: Mapping[str, str]) -> list[dict[str, object]]:
-        found = []
+        found: list[dict[str, object]] = []
         for link in self.transcript.links:
             href = safe_url(link.url)
             shown = show_url(link.url)

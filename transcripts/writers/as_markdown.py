@@ -1,6 +1,7 @@
 """A session as Markdown that pastes cleanly into a blog: CommonMark, four spaces to a level, readable as it stands."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from knowarchive.model import Post
 from transcripts.model import Entry, Transcript
@@ -98,7 +99,8 @@ def _section(section: Section, teller: Teller, clock: Clock) -> Iterator[str]:
         yield f"> {escape_markdown_start(_plain(question.text)) or _plain(label)}"
         for entry in section.posed:
             yield ">"
-            yield f"> — {_after(entry.post, entry, teller.tell(entry.post, entry), clock, '> ')}"
+            said = replace(teller.tell(entry.post, entry), pieces=())  # the words are the question itself
+            yield f"> — {_told(entry.post, entry, said, clock, '> ')}"
     if section.rows:
         yield ""
     for row in section.rows:
@@ -107,12 +109,10 @@ def _section(section: Section, teller: Teller, clock: Clock) -> Iterator[str]:
             yield f"{indent}- {_link('a post that is not in the archive', uid_url(row.uid))}"
             continue
         said = teller.tell(row.post, row.entry, row.parent)
-        inside = indent + _LEVEL
-        words = _words(said.pieces, inside)
-        yield f"{indent}- {_after(row.post, row.entry, said, clock, inside, words)}"
+        yield f"{indent}- {_told(row.post, row.entry, said, clock, indent + _LEVEL)}"
 
 
-def _after(post: Post, entry: Entry | None, said: Saying, clock: Clock, indent: str, words: str = "") -> str:
+def _told(post: Post, entry: Entry | None, said: Saying, clock: Clock, indent: str) -> str:
     """A post's author, words, time and link, remarks, and what stands beside the words."""
     facts = [_link(f"{clock.time(post.created_at)} on {NETWORKS.get(post.platform, post.platform)}", post_url(post))]
     if post.deleted_at:
@@ -120,6 +120,7 @@ def _after(post: Post, entry: Entry | None, said: Saying, clock: Clock, indent: 
     facts += map(_plain, said.remarks)
     if entry and not post.deleted_at and (times := repeated(entry)):
         facts.append(_plain(times))
+    words = _words(said.pieces, indent)
     line = f"**{_plain(said.who)}** {words + ' ' if words else ''}({', '.join(facts)})"
     for url, title in said.links:
         line += f"{_NEWLINE}{indent}{_link(title or show_url(url or ''), url)}"

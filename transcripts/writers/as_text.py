@@ -121,10 +121,10 @@ def _section(section: Section, teller: Teller, clock: Clock) -> Iterator[str]:
         yield "-" * WIDTH
         yield from wrap(f"{clean_line(section.question.label)}  {clean_line(section.title)}", "", "    ")
         for entry in section.posed:
-            who = teller.tell(entry.post, entry)
-            about = ", ".join(filter(None, (f"    {who.who}, {clock.time(entry.post.created_at)}", repeated(entry))))
+            told = teller.tell(entry.post, entry)
+            about = ", ".join(filter(None, (f"    {told.who}, {clock.time(entry.post.created_at)}", repeated(entry))))
             yield from wrap(about.strip(), "    ")
-            for url, title in who.links:
+            for url, title in told.links:
                 yield from wrap(" ".join(filter(None, (title, url))), "    ")
         yield "-" * WIDTH
     else:

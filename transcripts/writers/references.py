@@ -18,8 +18,8 @@ _FEDIVERSE = re.compile(r"(?P<user>[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)
 
 _URL = r"(?P<url>https?://[^\s<>\"\x00-\x20]+)"
 _TAG = r"(?P<tag>(?<![\w&/#@])#\w*[^\W\d_]\w*)"
-_MENTION_X = r"(?P<mention>(?<![\w@/.])@[A-Za-z0-9_]{1,20}(?![\w@]))"
-_MENTION = r"(?P<mention>(?<![\w@/.])@\w[\w.-]{0,252}(?:@\w[\w.-]{0,252}(?::\d{1,5})?)?)"
+_MENTION_X = r"(?P<mention>(?<![\w@/])@[A-Za-z0-9_]{1,20}(?![\w@]))"
+_MENTION = r"(?P<mention>(?<![\w@/])@\w[\w.-]{0,252}(?:@\w[\w.-]{0,252}(?::\d{1,5})?)?)"
 _PIECES_X = re.compile(f"{_URL}|{_TAG}|{_MENTION_X}", re.IGNORECASE)
 _PIECES = re.compile(f"{_URL}|{_TAG}|{_MENTION}", re.IGNORECASE)
 _CLOSERS = {")": "(", "]": "[", "}": "{"}

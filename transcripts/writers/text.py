@@ -67,7 +67,8 @@ def safe_url(url: str | None) -> str | None:
     """
     if not url or _UNSAFE_IN_URL.search(url) or _split(url) is None:
         return None
-    return quote(url, safe=_URL_KEPT)
+    scheme, colon, rest = url.partition(":")
+    return scheme.lower() + colon + quote(rest, safe=_URL_KEPT)
 
 
 def show_url(url: str, limit: int = 64) -> str:

@@ -1,0 +1,58 @@
+# The executable documentation: each target does its own set-up. Needs only Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: venv demo test test-all lint format bench a11y crash lock clean
+
+venv: $(VENV)/.done ## the command in .venv/bin/knowarchive, and everything that tests need
+
+$(VENV)/.done: requirements-dev.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: venv ## a small chat of invented people: an archive and transcripts to play with
+	rm -rf demo/archive demo/state demo/transcripts
+	mkdir -p demo/transcripts
+	cd demo && ../$(BIN)/knowarchive import data
+	cd demo && ../$(BIN)/knowarchive sessions
+	cd demo && for date in 2023-03-01 2023-03-08 2023-03-15; do for format in html md; do \
+	  ../$(BIN)/knowarchive transcript lanternkm $$date --output transcripts/$$date.$$format; done; done
+	@echo
+	@echo "Open demo/transcripts/2023-03-15.html in a browser, or ask the archive:"
+	@echo "  cd demo && ../.venv/bin/knowarchive transcript lanternkm 2023-03-15"
+
+test: venv ## the default tests
+	$(BIN)/pytest -q
+
+test-all: venv ## also those that take minutes
+	$(BIN)/pytest -q -m "slow or not slow"
+
+lint: venv ## style, types, and that imports only go down
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: venv
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: venv ## import speed, memory, bytes a post; ratios within one run
+	$(BIN)/python benchmarks/bench.py
+
+a11y: demo ## the demo's transcripts in Chromium with axe-core: desktop and phone, light and dark
+	npm install --silent --no-audit --no-fund --prefix tests/a11y
+	node tests/a11y/run.mjs --out build/a11y demo/transcripts/*.html
+
+crash: venv ## 50 kills at random moments, and power losses
+	$(BIN)/pytest -q -m "slow or not slow" tests/storage/test_crashes.py
+
+lock: ## resolve the hash-pinned requirements anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --annotation-style=line pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --annotation-style=line --group dev pyproject.toml --output-file requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) build dist demo/archive demo/state demo/transcripts

@@ -1,0 +1,89 @@
+"""Markdown, plain text and JSON, as people and scripts take them away."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+from markdown_it import MarkdownIt
+
+from transcripts.writers import FORMATS, render
+from transcripts.writers.as_text import columns
+from transcripts.writers.clock import instant
+
+
+def test_json_keeps_the_contract_and_its_order(transcript):
+    document = json.loads(render(transcript, "json"))
+    assert list(document)[:8] == ["schema", "chat", "session", "questions", "posts", "participants", "links", "stats"]
+    assert document["schema"] == "knowarchive.transcript/1"
+    assert document["chat"] == {"name": "bedsandborders", "title": "Beds & Borders", "hashtags": ["bedsandborders"]}
+    assert document["session"]["start"] == "2024-03-12T19:00:00Z"
+    assert document["session"]["moderators"] == [{"uid": "x:101", "handle": "rowan_digs", "name": "Rowan Ashdown"}]
+    assert list(document["questions"][0]) == ["label", "uid", "parts", "text", "answers"]
+    assert list(document["posts"][0])[:17] == [
+        *("uid", "platform", "url", "created_at", "author", "text", "topic", "role", "confidence", "reason"),
+        *("reply_to", "quotes", "repost_count", "reposted_by", "links", "media", "deleted"),
+    ]
+
+
+def test_json_holds_every_post_in_order_of_time(transcript):
+    posts = json.loads(render(transcript, "json"))["posts"]
+    assert [post["uid"] for post in posts] == [entry.post.uid for entry in transcript.entries]
+    assert [post["created_at"] for post in posts] == sorted(post["created_at"] for post in posts)
+
+
+def test_json_does_not_repeat_what_was_deleted(transcript):
+    gone = [post for post in json.loads(render(transcript, "json"))["posts"] if post["deleted"]]
+    assert [(post["text"], post["url"], post["author"]) for post in gone] == [
+        (None, None, {"uid": None, "handle": None, "name": None})
+    ]
+
+
+def test_moments_have_a_fraction_only_where_there_is_one():
+    assert instant(datetime(2024, 3, 12, 19, tzinfo=UTC)) == "2024-03-12T19:00:00Z"
+    assert instant(datetime(2024, 3, 12, 19, 0, 0, 5000, tzinfo=UTC)) == "2024-03-12T19:00:00.005000Z"
+
+
+def test_markdown_has_a_heading_for_each_question_and_quotes_its_words(transcript):
+    text = render(transcript, "md")
+    assert "## Q1\n\n> What is your soil like, and how did you find out?" in text
+    assert [line for line in text.splitlines() if line.startswith("# ")] == ["# Beds & Borders, Tuesday 12 March 2024"]
+
+
+def test_markdown_nests_replies_as_lists(transcript):
+    html = MarkdownIt("commonmark").render(render(transcript, "md"))
+    assert "<pre>" not in html
+    assert html.count("<ul>") > 5
+    answer = html.index("The jar test took")
+    assert "<ul>" in html[answer : html.index("What is the jar test?")]
+
+
+def test_markdown_says_who_with_a_way_to_the_original(transcript):
+    assert (
+        "- **@yael_in_clay** Did anybody else just hear that thunder? "
+        "([19:26 on X](https://x.com/yael_in_clay/status/9035))"
+    ) in render(transcript, "md")
+
+
+def test_plain_text_is_eighty_columns_wide_but_for_addresses(transcript):
+    lines = render(transcript, "txt").splitlines()
+    assert [line for line in lines if columns(line) > 80 and "://" not in line] == []
+
+
+def test_plain_text_indents_replies(transcript):
+    text = render(transcript, "txt")
+    assert "\n    @yael_in_clay, 19:07\n        What is the jar test? @beanrows\n" in text
+
+
+def test_every_format_names_every_person_and_ends_with_one_newline(transcript):
+    for name in FORMATS:
+        text = render(transcript, name)
+        assert text.endswith("\n"), name
+        assert not text.endswith("\n\n"), name
+        assert [each.handle for each in transcript.participants if each.handle not in text] == [], name
+
+
+def test_writers_load_only_when_asked_for():
+    code = "import sys, transcripts.writers; print([name for name in ('jinja2', 'transcripts.writers.as_html') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
