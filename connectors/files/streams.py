@@ -5,8 +5,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
-#: How much is read at once. Small for zstd, whose blocks of a few bytes can each grow to 128 KB.
+#: How much is read at once. Less of what is compressed: damage costs what was read with it, and a few bytes may grow to
+#: a thousand times as many, in zstd to more.
 CHUNK = 1 << 18
+COMPRESSED_CHUNK = 1 << 15
 ZSTD_CHUNK = 1 << 13
 
 
@@ -40,8 +42,8 @@ def _zstd() -> Decompressor:
 
 #: Magic bytes of each compression, its name, and what opens one member of it.
 COMPRESSIONS: tuple[tuple[bytes, str, int, Callable[[], Decompressor]], ...] = (
-    (b"\x1f\x8b", "gzip", CHUNK, _gzip),
-    (b"BZh", "bz2", CHUNK, _bz2),
+    (b"\x1f\x8b", "gzip", COMPRESSED_CHUNK, _gzip),
+    (b"BZh", "bz2", COMPRESSED_CHUNK, _bz2),
     (b"\x28\xb5\x2f\xfd", "zstd", ZSTD_CHUNK, _zstd),
 )
 

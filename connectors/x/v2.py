@@ -634,13 +634,14 @@ def _media(attachments: Attachments, context: Context) -> tuple[Media, ...]:
         keys = attachments.media_keys
         if not keys:
             return ()
-        items = [context.media.get(key) or Medium(type=_KINDS.get(key.partition("_")[0], "unknown")) for key in keys]
+        items = [context.media.get(key) or Medium(media_key=key) for key in keys]
     found = []
     for item in items:
         url = item.url or item.preview_image_url
         if item.variants:
             url = max(item.variants, key=lambda variant: variant.bit_rate).url or url
-        found.append(Media(_TYPES.get(item.type, "unknown"), url, item.alt_text or None))
+        kind = _TYPES.get(item.type) or _KINDS.get((item.media_key or "").partition("_")[0], "unknown")
+        found.append(Media(kind, url, item.alt_text or None))
     return tuple(found)
 
 

@@ -65,12 +65,9 @@ def test_a_cut_file_gives_what_came_before_and_says_so(name):
     noise = b"\n".join(v1(number, hashlib.sha256(str(number).encode()).hexdigest() * 40) for number in range(3000))
     cut = COMPRESSIONS[name](noise)[:-1000]
     found = []
-    with pytest.raises(CutError, match=rf"^file: ends in the middle \(truncated {name}\) after [\d,]+ records; what"):
-        found.extend(read_file(None, stream=io.BytesIO(cut), origin="file"))
-    # A generator that raises gives the rest first, so take them one by one.
-    found = []
+    message = rf"^file: ends in the middle \(truncated {name}\) after [\d,]+ records; what came before is kept$"
     reading = read_file(None, stream=io.BytesIO(cut), origin="file")
-    with pytest.raises(CutError):
+    with pytest.raises(CutError, match=message):  # noqa: PT012 - what came before the error counts
         for payload in reading:
             found.append(payload)  # noqa: PERF402
     mapped = [map_payload(payload) for payload in found]
@@ -82,7 +79,7 @@ def test_a_cut_file_gives_what_came_before_and_says_so(name):
 def test_a_damaged_file_is_no_traceback(name):
     data = bytearray(COMPRESSIONS[name](FEW))
     data[len(data) // 2] ^= 0xFF
-    with pytest.raises(CutError, match="is damaged|ends in the middle"):
+    with pytest.raises(ReadError, match=r"is damaged|ends in the middle|begins with"):
         read(bytes(data))
 
 
@@ -250,7 +247,7 @@ def test_progress_counts_the_bytes_of_the_file(tmp_path):
 
 
 def test_a_missing_file_is_said_in_one_line(tmp_path):
-    with pytest.raises(ReadError, match="^gone: cannot be read: No such file"):
+    with pytest.raises(ReadError, match=r"^gone: cannot be read: No such file"):
         list(read_file(tmp_path / "gone", origin="gone"))
     with pytest.raises(ReadError, match="gone: does not exist"):
         find_files(tmp_path / "gone")
