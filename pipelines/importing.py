@@ -19,11 +19,16 @@ from storage.staging import Outcome, Staging
 
 @dataclass(frozen=True, slots=True)
 class ImportSource:
-    """A file to import, or a stream. `name` is what the ledger and messages call it."""
+    """A file to import, or a stream. `name` is what messages call it: the path as it was given."""
 
     name: str
     path: Path | None = None
     stream: BinaryIO | None = None
+
+    @property
+    def origin(self) -> str:
+        """What the archive calls it: the file's name, without the folders of somebody's machine."""
+        return self.path.name if self.path else self.name
 
     @property
     def size(self) -> int | None:
@@ -81,7 +86,7 @@ def import_file(
         with Staging(archive, chat=chat, now=started) as staging:
             try:
                 records = read_file(
-                    source.path, stream=source.stream, origin=source.name, format=format_name, on_progress=count
+                    source.path, stream=source.stream, origin=source.origin, format=format_name, on_progress=count
                 )
                 for record in understand_all(records, processes=processes):
                     if isinstance(record, Quarantined):
@@ -96,12 +101,12 @@ def import_file(
                         reasons[one.reason] = reasons.get(one.reason, 0) + 1
                     on_progress(read, seen)
             except CutError as error:
-                gaps.append(str(error))
+                gaps.append(_named(error, source))
             outcome = staging.finish()
     except StorageError:
         raise
     except (ReadError, OSError) as error:
-        message = str(error) if isinstance(error, KnowarchiveError) else f"{source.name}: {error.strerror or error}"
+        message = _named(error, source)
         return Imported(source=source.name, status="failed", error=message)
     status = "incomplete" if gaps or outcome.quarantined else "done"
     archive.record(
@@ -109,7 +114,7 @@ def import_file(
             run_id=uuid.uuid4().hex,
             kind="import",
             chat=chat,
-            source=source.name,
+            source=source.origin,
             status=status,
             started_at=started,
             finished_at=now(),
@@ -133,3 +138,10 @@ def import_file(
         reasons=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         gaps=tuple(gaps),
     )
+
+
+def _named(error: Exception, source: ImportSource) -> str:
+    """The message of an error, which begins with the file as it was given."""
+    if isinstance(error, KnowarchiveError):
+        return source.name + str(error).removeprefix(source.origin)
+    return f"{source.name}: {getattr(error, 'strerror', None) or error}"

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from knowarchive.errors import ConflictError, StorageError
 from knowarchive.model import Account, Payload, Post, Quarantined, Repost
-from storage import columns, queries
+from storage import columns, folding, queries
 from storage.schema import ACCOUNTS, PAYLOADS, POSTS, QUARANTINE, REPOSTS, RUNS, TABLES, Table
 from storage.tables import DataFile, StoredTable
 
@@ -314,8 +314,7 @@ class Archive:
             self.scan(con, spec, files, "stored")
             kept = "stored"
             if spec.is_observations:
-                for statement in queries.fold_stored(spec):
-                    con.execute(statement)
+                folding.fold_stored(con, spec)
                 kept = "added"
             elif spec is QUARANTINE:
                 kept = f"({queries.DISTINCT_QUARANTINE.format(source='stored')})"

@@ -27,9 +27,6 @@ FROM ({merged})
 """
 
 
-_VERDICT = ", any_value(known) AS known, bool_or(is_history) AS is_history"
-
-
 def merged(table: Table, source: str, where: str = "TRUE") -> str:
     """One row per key of the observations in `source` that satisfy `where`."""
     key = table.key
@@ -98,30 +95,41 @@ def staged(table: Table, spilled: str, in_memory: str, sources: str) -> str:
     """
 
 
-def count_by_month(table: Table) -> str:
-    return f"SELECT date_trunc('month', {table.month_of}) AS month, count(*) AS rows FROM staged GROUP BY 1"
-
-
-def fold_into(table: Table) -> tuple[str, ...]:
-    """Statements that make of `staged` and `stored` the view `added`: what is worth storing.
-
-    `known` is what is stored of the same records, `after` what will be. Bound: $since and $until of `month_of`.
+def batch_of_stretch(table: Table) -> str:
+    """The view `batch`: what is staged for the stretch of time in the table `span`."""
+    return f"""
+    CREATE OR REPLACE TEMP VIEW batch AS SELECT * FROM staged
+    WHERE {table.month_of} >= (SELECT since FROM span) AND {table.month_of} < (SELECT until FROM span)
     """
-    key, within = table.key, _within(table)
+
+
+SPAN = "CREATE OR REPLACE TEMP TABLE span AS SELECT $since AS since, $until AS until"
+
+
+def known(table: Table) -> tuple[str, str]:
+    """The table `known`: what is stored of the records in `batch`. Bound in the first: $since, $until."""
+    key = table.key
     return (
-        "CREATE OR REPLACE TEMP TABLE span AS SELECT $since AS since, $until AS until",
-        f"""CREATE OR REPLACE TEMP VIEW batch AS SELECT * FROM staged
-            WHERE {table.month_of} >= (SELECT since FROM span) AND {table.month_of} < (SELECT until FROM span)""",
-        f"CREATE OR REPLACE TEMP TABLE same AS SELECT * FROM stored WHERE {within} AND {key} IN (SELECT {key} FROM batch)",
+        f"""CREATE OR REPLACE TEMP TABLE same AS
+            SELECT * FROM stored WHERE {_within(table)} AND {key} IN (SELECT {key} FROM batch)""",
         f"CREATE OR REPLACE TEMP TABLE known AS {fold_equal(table, 'same')}",
-        *_weigh(table),
-        f"""CREATE OR REPLACE TEMP VIEW after AS
-            SELECT * FROM known UNION ALL SELECT * FROM added SEMI JOIN known USING ({key})""",
     )
 
 
-def fold_replacing(table: Table) -> tuple[str, ...]:
-    """Like `fold_into`, but `added` is all that the stretch will hold: what `replayed` payloads said before is gone."""
+def nothing_known(table: Table) -> str:
+    return f"CREATE OR REPLACE TEMP TABLE known AS SELECT {_names(table.columns)} FROM batch LIMIT 0"
+
+
+def batch_of_stored(table: Table) -> tuple[str, str]:
+    """The view `batch`: all that is in `stored`, to see what of it is worth keeping."""
+    return (
+        f"CREATE OR REPLACE TEMP TABLE united AS SELECT {_names(table.columns)} FROM stored",
+        "CREATE OR REPLACE TEMP VIEW batch AS SELECT *, rowid AS row FROM united",
+    )
+
+
+def batch_replacing(table: Table) -> tuple[str, str, str]:
+    """The view `batch`: what is staged and all of `stretch`, which is stored now, but for `replayed` payloads."""
     names, within = _names(table.columns), _within(table)
     return (
         f"CREATE OR REPLACE TEMP TABLE stretch AS SELECT {names} FROM stored WHERE {within}",
@@ -129,73 +137,103 @@ def fold_replacing(table: Table) -> tuple[str, ...]:
             SELECT {names} FROM staged WHERE {within}
             UNION ALL SELECT {names} FROM stretch ANTI JOIN replayed USING (payload_id)""",
         "CREATE OR REPLACE TEMP VIEW batch AS SELECT *, rowid AS row FROM united",
-        f"CREATE OR REPLACE TEMP TABLE known AS SELECT {names} FROM batch LIMIT 0",
-        *_weigh(table),
     )
 
 
-def fold_stored(table: Table) -> tuple[str, ...]:
-    """Like `fold_into`, but `added` is what is worth keeping of `stored`."""
-    names = _names(table.columns)
-    return (
-        f"CREATE OR REPLACE TEMP TABLE united AS SELECT {names} FROM stored",
-        "CREATE OR REPLACE TEMP VIEW batch AS SELECT *, rowid AS row FROM united",
-        f"CREATE OR REPLACE TEMP TABLE known AS SELECT {names} FROM batch LIMIT 0",
-        *_weigh(table),
-    )
-
-
-def _weigh(table: Table) -> tuple[str, ...]:
-    """From `batch` and `known` to `added`: the observations of `batch` that tell something new.
-
-    Most records are seen once, and pass. Of the `contested` ones the narrow table `weighed` says by bit masks what
-    newer observations know; what wins nothing is dropped unread. Only those that share their moment with another
-    are read whole, folded, and compared with what is stored of that moment.
+def contested(table: Table) -> str:
+    """The table `contested`: records that are in `batch` more than once, or in `known` too."""
+    key = table.key
+    return f"""
+    CREATE OR REPLACE TEMP TABLE contested AS
+    SELECT {key} FROM batch GROUP BY {key} HAVING count(*) > 1 UNION SELECT {key} FROM known
     """
-    key, names = table.key, _names(table.columns)
+
+
+def weighed(table: Table) -> str:
+    """The narrow table `weighed`: of every contested observation in `batch`, what newer ones know, by bit masks.
+
+    `tells` says whether it wins anything, `is_history` whether its text differs from a newer one, `is_alone` whether
+    no other observation is of the same moment.
+    """
+    key = table.key
     knows = _mask(f'"{name}" IS NOT NULL' for name in table.fields)
-    wins = _mask(f'f."{name}" IS NOT NULL' for name in table.fields)
-    beaten = _mask(f'coalesce(k."{name}" >= f."{name}", FALSE)' for name in table.fields)
     text = "hash(text)" if "text" in table.fields else "NULL::UBIGINT"
     moment = "{'observed_at': observed_at, 'rank': rank}"
+    return f"""
+    CREATE OR REPLACE TEMP TABLE weighed AS
+    WITH narrow AS (
+        SELECT row, {key} AS key, chat, {moment} AS moment, {knows} AS mask, {text} AS text
+        FROM batch SEMI JOIN contested USING ({key})
+        UNION ALL
+        SELECT NULL, {key}, chat, {moment}, {knows}, {text} FROM known),
+    moments AS (
+        SELECT key, chat, moment, bit_or(mask) AS mask, min(text) AS low, max(text) AS high, count(*) AS size
+        FROM narrow GROUP BY ALL),
+    newer AS (
+        SELECT key, chat, moment, size, coalesce(bit_or(mask) OVER before, 0) AS known,
+               min(low) OVER before AS low, max(high) OVER before AS high
+        FROM moments
+        WINDOW before AS (PARTITION BY key, chat ORDER BY moment DESC
+                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
+    SELECT row, known, coalesce(text <> newer.low OR text <> newer.high, FALSE) AS is_history,
+           mask & ~known <> 0 OR is_history AS tells, size = 1 AS is_alone
+    FROM narrow JOIN newer ON narrow.key = newer.key AND narrow.moment = newer.moment
+                          AND narrow.chat IS NOT DISTINCT FROM newer.chat
+    WHERE row IS NOT NULL
+    """
+
+
+COUNT_TIED = "SELECT count(*) FROM weighed WHERE tells AND NOT is_alone"
+
+
+def told(table: Table) -> tuple[str, str]:
+    """The table `told`: observations that share their moment, folded, where they beat what is known of that moment."""
+    key = table.key
+    wins = _mask(f'f."{name}" IS NOT NULL' for name in table.fields)
+    beaten = _mask(f'coalesce(k."{name}" >= f."{name}", FALSE)' for name in table.fields)
+    tied = "(SELECT * FROM batch JOIN weighed USING (row) WHERE tells AND NOT is_alone)"
+    verdict = ", any_value(known) AS known, bool_or(is_history) AS is_history"
     return (
-        f"""CREATE OR REPLACE TEMP TABLE contested AS
-            SELECT {key} FROM batch GROUP BY {key} HAVING count(*) > 1 UNION SELECT {key} FROM known""",
-        f"""CREATE OR REPLACE TEMP TABLE weighed AS
-            WITH narrow AS (
-                SELECT row, {key} AS key, chat, {moment} AS moment, {knows} AS mask, {text} AS text
-                FROM batch SEMI JOIN contested USING ({key})
-                UNION ALL
-                SELECT NULL, {key}, chat, {moment}, {knows}, {text} FROM known),
-            moments AS (
-                SELECT key, chat, moment, bit_or(mask) AS mask, min(text) AS low, max(text) AS high, count(*) AS size
-                FROM narrow GROUP BY ALL),
-            newer AS (
-                SELECT key, chat, moment, size, coalesce(bit_or(mask) OVER before, 0) AS known,
-                       min(low) OVER before AS low, max(high) OVER before AS high
-                FROM moments
-                WINDOW before AS (PARTITION BY key, chat ORDER BY moment DESC
-                                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
-            SELECT row, known, coalesce(text <> newer.low OR text <> newer.high, FALSE) AS is_history,
-                   mask & ~known <> 0 OR is_history AS tells, size = 1 AS is_alone
-            FROM narrow JOIN newer ON narrow.key = newer.key AND narrow.moment = newer.moment
-                                  AND narrow.chat IS NOT DISTINCT FROM newer.chat
-            WHERE row IS NOT NULL""",
-        "CREATE OR REPLACE TEMP VIEW tied AS SELECT * FROM batch JOIN weighed USING (row) WHERE tells AND NOT is_alone",
-        f"CREATE OR REPLACE TEMP TABLE fresh AS {fold_equal(table, 'tied', more=_VERDICT)}",
+        f"CREATE OR REPLACE TEMP TABLE fresh AS {fold_equal(table, tied, more=verdict)}",
         f"""CREATE OR REPLACE TEMP TABLE told AS
             SELECT f.* EXCLUDE (known, is_history) FROM fresh f
             LEFT JOIN known k ON k.{key} = f.{key} AND k.chat IS NOT DISTINCT FROM f.chat
                              AND k.observed_at = f.observed_at AND k.rank = f.rank
             WHERE {wins} & ~f.known & ~{beaten} <> 0
                OR (f.is_history AND {beaten} & {_bit(table, "text")} = 0)""",
-        f"""CREATE OR REPLACE TEMP VIEW added AS
-            SELECT {names} FROM batch WHERE row NOT IN (SELECT row FROM weighed WHERE NOT (tells AND is_alone))
-            UNION ALL SELECT {names} FROM told""",
     )
 
 
+def nothing_told(table: Table) -> str:
+    return f"CREATE OR REPLACE TEMP TABLE told AS SELECT {_names(table.columns)} FROM batch LIMIT 0"
+
+
+def all_added(table: Table) -> str:
+    """The view `added` where nothing is contested."""
+    return f"CREATE OR REPLACE TEMP VIEW added AS SELECT {_names(table.columns)} FROM batch"
+
+
+def added(table: Table) -> str:
+    """The view `added`: what of `batch` tells something new."""
+    names = _names(table.columns)
+    return f"""
+    CREATE OR REPLACE TEMP VIEW added AS
+    SELECT {names} FROM batch WHERE row NOT IN (SELECT row FROM weighed WHERE NOT (tells AND is_alone))
+    UNION ALL SELECT {names} FROM told
+    """
+
+
+def after(table: Table) -> str:
+    """The view `after`: what will be stored of the records in `known`."""
+    names = _names(table.columns)
+    return f"""
+    CREATE OR REPLACE TEMP VIEW after AS
+    SELECT {names} FROM known UNION ALL SELECT {names} FROM added SEMI JOIN known USING ({table.key})
+    """
+
+
 def count_new(table: Table, known: str = "known") -> str:
+    """Count the records in `batch` that are not in `known`."""
     return f"SELECT count(DISTINCT {table.key}) FROM batch ANTI JOIN {known} USING ({table.key})"
 
 

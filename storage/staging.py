@@ -19,14 +19,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from knowarchive.model import Mapped, Payload, Quarantined
-from storage import columns, queries
-from storage.schema import ACCOUNTS, POSTS, REPOSTS, SOURCES, TIME, Table
+from storage import columns, folding, queries
+from storage.schema import ACCOUNTS, POSTS, REPOSTS, SOURCES, Table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from storage.archive import Archive
-    from storage.tables import DataFile
 
 BYTES_IN_MEMORY = 32 << 20  # columns of one kind that wait in memory
 ROWS_AT_ONCE = 120_000  # records that DuckDB folds and sorts in one go
@@ -95,6 +94,8 @@ class _Buffer:
         self._folder = folder
         self._waiting: list[pa.Table] = []
         self._bytes = 0
+        self._months: dict[tuple[int, int], int] = {}
+        self._undated: dict[int, int] = {}  # rows without a moment of their own, by source
 
     def add(self, rows: pa.Table, source: int) -> None:
         """Take columns from one payload, which is numbered `source`."""
@@ -104,12 +105,27 @@ class _Buffer:
         rows = rows.append_column("source", pa.repeat(pa.scalar(source, pa.int32()), count))
         rows = rows.append_column("row", pa.array(range(self.rows, self.rows + count), pa.int64()))
         self.rows += count
+        times = rows[self.table.month_of]
+        if times.null_count:
+            self._undated[source] = times.null_count
+            times = times.drop_null()
+        counted = pc.value_counts(_month_numbers(times))
+        for month, number in zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True):
+            self._months[divmod(month, 12)] = self._months.get(divmod(month, 12), 0) + number
         self._waiting.append(rows)
         self._bytes += rows.nbytes
         if self._bytes >= BYTES_IN_MEMORY:
             path = self._folder / f"{self.table.name}-{len(self.spilled)}.parquet"
             pq.write_table(self.take(), path, compression="lz4", row_group_size=ROWS_AT_ONCE // 4)
             self.spilled.append(path)
+
+    def months(self, moments: Sequence[datetime]) -> dict[datetime, int]:
+        """Count rows by month; `moments` are those of the sources, for rows without one of their own."""
+        counts = {datetime(year, month + 1, 1, tzinfo=UTC): rows for (year, month), rows in self._months.items()}
+        for source, rows in self._undated.items():
+            month = _month(moments[source])
+            counts[month] = counts.get(month, 0) + rows
+        return counts
 
     def take(self) -> pa.Table:
         """Hand over what is in memory."""
@@ -252,19 +268,20 @@ class Staging:
         rows, self._payloads, self._payload_bytes = self._payloads, [], 0
         self._writes.append(self._pool.submit(self._archive.store_payloads, rows))
 
-    def _register(self, con: "DuckDBPyConnection", buffer: _Buffer) -> None:
-        """Make all of a buffer a view `staged`, with what its payloads have in common filled in.
+    def _moments(self) -> list[datetime]:
+        """When each source was observed: a file without a time of its own speaks of the moment of its newest post."""
+        return [self._newest.get(source["pull"], source["source_at"]) for source in self._sources]
 
-        A file without a time of its own speaks of the moment of its newest post.
-        """
+    def _register(self, con: "DuckDBPyConnection", buffer: _Buffer) -> None:
+        """Make all of a buffer a view `staged`, with what its payloads have in common filled in."""
         con.register("in_memory", buffer.take())
         if buffer.spilled:
             con.read_parquet([str(path) for path in buffer.spilled]).create_view("spilled", replace=True)
         else:
             con.register("spilled", columns.staged_schema(buffer.table).empty_table())
         sources = [
-            {**source, "source_observed_at": self._newest.get(source["pull"], source["source_at"])}
-            for source in self._sources
+            {**source, "source_observed_at": moment}
+            for source, moment in zip(self._sources, self._moments(), strict=True)
         ]
         con.register("sources", pa.Table.from_pylist(sources, schema=SOURCES))
         con.execute(queries.staged(buffer.table, "spilled", "in_memory", "sources"))
@@ -274,16 +291,16 @@ class Staging:
         if not buffer.rows:
             return 0, 0
         table, stored = buffer.table, self._archive.tables[buffer.table.name]
+        by_month = buffer.months(self._moments())
+        months = {f"{month:%Y-%m}" for month in by_month}
         added, new, changed = [], 0, 0
         with self._archive.connect() as con:
             self._register(con, buffer)
-            for since, until in _spans(con, table):
-                self._archive.scan(con, table, stored.files(since, until), "stored")
-                for statement in queries.fold_into(table):
-                    con.execute(statement, {"since": since, "until": until} if "$since" in statement else None)
-                new += _count(con, queries.count_new(table))
-                if _count(con, "SELECT count(*) FROM known"):
-                    changed += _count(con, queries.count_changed(table, "known", "after"))
+            for since, until in _spans(by_month):
+                live = [file for file in stored.files(since, until) if file.month in months]
+                self._archive.scan(con, table, live, "stored")
+                fresh, differing = folding.fold_into(con, table, since, until, stored=bool(live))
+                new, changed = new + fresh, changed + differing
                 rows = con.sql(queries.in_order(table, "added")).to_arrow_table()
                 if rows.num_rows:
                     added += stored.write(rows.cast(table.schema))
@@ -294,18 +311,19 @@ class Staging:
         """Put what was staged in the place of all that came from the same payloads. Returns (new, changed)."""
         table, stored = buffer.table, self._archive.tables[buffer.table.name]
         live = stored.files()
-        new = changed = 0
-        added: list[Any] = []
+        by_month = buffer.months(self._moments())
+        for file in live:
+            month = datetime(int(file.month[:4]), int(file.month[5:]), 1, tzinfo=UTC)
+            by_month[month] = by_month.get(month, 0) + file.rows
+        added, new, changed = [], 0, 0
         with self._archive.connect() as con:
             self._register(con, buffer)
             con.register("replayed", pa.table({"payload_id": self._payload_ids()}))
-            for since, until in _spans(con, table, live):
-                overlapping = [file for file in live if _in_span(file, since, until)]
+            for since, until in _spans(by_month):
+                overlapping = [file for file in live if f"{since:%Y-%m}" <= file.month < f"{until:%Y-%m}"]
                 self._archive.scan(con, table, overlapping, "stored")
-                for statement in queries.fold_replacing(table):
-                    con.execute(statement, {"since": since, "until": until} if "$since" in statement else None)
-                new += _count(con, queries.count_new(table, "stretch"))
-                changed += _count(con, queries.count_changed(table, "stretch", "added"))
+                fresh, differing = folding.fold_replacing(con, table, since, until)
+                new, changed = new + fresh, changed + differing
                 rows = con.sql(queries.in_order(table, "added")).to_arrow_table()
                 if rows.num_rows:
                     added += stored.write(rows.cast(table.schema))
@@ -313,17 +331,8 @@ class Staging:
         return new, changed
 
 
-def _spans(
-    con: "DuckDBPyConnection", table: Table, live: Sequence["DataFile"] = ()
-) -> Iterable[tuple[datetime, datetime]]:
-    """Cut what is staged (and lies in `live`) into stretches of whole months, bounded in rows unless one month is more."""
-    counts = con.sql(queries.count_by_month(table)).to_arrow_table()
-    by_month = dict(
-        zip((_utc(m) for m in pc.cast(counts["month"], TIME).to_pylist()), counts["rows"].to_pylist(), strict=True)
-    )
-    for file in live:
-        month = datetime(int(file.month[:4]), int(file.month[5:]), 1, tzinfo=UTC)
-        by_month[month] = by_month.get(month, 0) + file.rows
+def _spans(by_month: Mapping[datetime, int]) -> Iterable[tuple[datetime, datetime]]:
+    """Cut months into stretches of a bounded number of rows, unless one month has more."""
     start, rows = None, 0
     for month in sorted(by_month):
         if start is not None and rows + by_month[month] > ROWS_AT_ONCE:
@@ -335,14 +344,10 @@ def _spans(
         yield start, last.replace(year=last.year + last.month // 12, month=last.month % 12 + 1)
 
 
-def _in_span(file: "DataFile", since: datetime, until: datetime) -> bool:
-    return f"{since:%Y-%m}" <= file.month < f"{until:%Y-%m}"
+def _month(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _count(con: "DuckDBPyConnection", query: str) -> int:
-    [(count,)] = con.sql(query).fetchall()
-    return int(count)
+def _month_numbers(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Months since the year 0, in UTC."""
+    return pc.add(pc.multiply(pc.year(times), 12), pc.subtract(pc.month(times), 1))

@@ -12,7 +12,7 @@ from knowarchive.model import Payload
 
 #: How the two APIs, and tools that rewrite their output, spell it. Searching bytes costs next to nothing.
 _MARKS = (b'"protected": true', b'"protected":true')
-_WIDE_MARK = b'"protected" '  # only hand-made files put a space there
+_WIDE_MARK = b'"protected" '  # only documents that people laid out put a space there
 _NESTED_V1 = ("retweeted_status", "quoted_status")
 _LISTS = ("tweets", "posts")
 
@@ -28,7 +28,7 @@ def screen(payload: Payload) -> tuple[Payload, int]:
     kept: list[bytes] = []
     dropped = 0
     for line in payload.body.split(b"\n"):
-        rest, lost = screen_record(line)
+        rest, lost = screen_record(line) if _suspicious(line) else (line, 0)
         dropped += lost
         if rest is not None:
             kept.append(rest)
@@ -39,7 +39,7 @@ def screen(payload: Payload) -> tuple[Payload, int]:
 
 def screen_document(payload: Payload) -> tuple[Payload, int]:
     """Drop the posts of protected accounts from a document that is one JSON value."""
-    if not _suspicious(payload.body):
+    if not (_suspicious(payload.body) or _WIDE_MARK in payload.body):
         return payload, 0
     rest, dropped = screen_record(payload.body)
     if not dropped:
@@ -50,8 +50,6 @@ def screen_document(payload: Payload) -> tuple[Payload, int]:
 
 def screen_record(record: bytes) -> tuple[bytes | None, int]:
     """Drop protected posts from one JSON value; None when nothing is left of it."""
-    if not _suspicious(record):
-        return record, 0
     try:
         value = msgspec.json.decode(record)
     except FAILURES:
@@ -64,7 +62,7 @@ def screen_record(record: bytes) -> tuple[bytes | None, int]:
 
 
 def _suspicious(body: bytes) -> bool:
-    return any(mark in body for mark in _MARKS) or _WIDE_MARK in body
+    return any(mark in body for mark in _MARKS)
 
 
 def _screen_value(value: Any) -> tuple[Any, int]:

@@ -18,6 +18,21 @@ from connectors.x.collect import BadRecordError, Collector, reason
 from connectors.x.ids import LANGUAGES, snowflake_time, true_time, v1_time
 from connectors.x.spreadsheet import Known, read_id
 from connectors.x.text import permalink, short_links, unescape, unwrap
+from connectors.x.v2_objects import (
+    Attachments,
+    Entities,
+    Hashtag,
+    Medium,
+    Metrics,
+    Option,
+    Poll,
+    Reference,
+    Tweet,
+    Url,
+    User,
+    UserMention,
+    Withheld,
+)
 from knowarchive.model import Account, Link, Mapped, Media, Mention, Payload, Post, Repost
 
 CUT = "rows"
@@ -83,11 +98,11 @@ _SHEET_DATE = re.compile(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}([ T,]+\d{1,2}:\d{2}.*
 _LONG_NUMBER = re.compile(r"\d{5,19}")
 _WORD = re.compile(r"[^\s,;]+")
 
-_tags = msgspec.json.Decoder(list[v2.Hashtag])
-_people = msgspec.json.Decoder(list[v2.UserMention])
-_urls = msgspec.json.Decoder(list[v2.Url])
-_media = msgspec.json.Decoder(list[v2.Medium])
-_options = msgspec.json.Decoder(list[v2.Option])
+_tags = msgspec.json.Decoder(list[Hashtag])
+_people = msgspec.json.Decoder(list[UserMention])
+_urls = msgspec.json.Decoder(list[Url])
+_media = msgspec.json.Decoder(list[Medium])
+_options = msgspec.json.Decoder(list[Option])
 _strings = msgspec.json.Decoder(list[str])
 
 
@@ -455,7 +470,7 @@ class Author:
 def _map_v2(rows: Sequence[tuple[Row, datetime]], known: Known, out: Collector) -> None:
     """Map rows that twarc-csv made from API v2, by the way of the API's own objects."""
     context = v2.Context(None, None)
-    tweets: list[tuple[Row, v2.Tweet]] = []
+    tweets: list[tuple[Row, Tweet]] = []
     for row, created_at in rows:
         try:
             tweets.append((row, _tweet(row, created_at, known)))
@@ -485,7 +500,7 @@ def _json(row: Row, name: str, decoder: "msgspec.json.Decoder[list[v2.T]]") -> "
         raise BadRecordError(f"{name}: not the JSON that twarc writes") from None
 
 
-def _tweet(row: Row, created_at: datetime, known: Known) -> v2.Tweet:
+def _tweet(row: Row, created_at: datetime, known: Known) -> Tweet:
     references = []
     for kind, name, handle in (
         ("retweeted", "repost_of", "repost_of_handle"),
@@ -494,7 +509,7 @@ def _tweet(row: Row, created_at: datetime, known: Known) -> v2.Tweet:
     ):
         other, lost = known.whole(row.get(name), row.get(handle) if handle else None)
         if other is not None:
-            references.append(v2.Reference(id=other, type=kind))
+            references.append(Reference(id=other, type=kind))
         elif lost and kind == "retweeted":
             raise BadRecordError("retweet's id: rounded by a spreadsheet")
     has_entities = row.has("urls") and row.has("hashtags")
@@ -502,7 +517,7 @@ def _tweet(row: Row, created_at: datetime, known: Known) -> v2.Tweet:
     history = _LONG_NUMBER.findall(row.get("edit_history") or "")
     author_id = _whole(row.get("author_id"))
     options = _json(row, "poll", _options)
-    return v2.Tweet(
+    return Tweet(
         id=row.post_id,
         text=row.get("text"),
         author_id=author_id,
@@ -510,19 +525,15 @@ def _tweet(row: Row, created_at: datetime, known: Known) -> v2.Tweet:
         conversation_id=known.whole(row.get("conversation"), None)[0],
         in_reply_to_user_id=_whole(row.get("reply_to_author")),
         lang=row.get("lang"),
-        entities=v2.Entities(_json(row, "hashtags", _tags), _json(row, "mentions", _people), _json(row, "urls", _urls))
+        entities=Entities(_json(row, "hashtags", _tags), _json(row, "mentions", _people), _json(row, "urls", _urls))
         if has_entities
         else None,
-        public_metrics=v2.Metrics(
-            row.number("likes"), row.number("replies"), row.number("quotes"), row.number("reposts")
-        ),
+        public_metrics=Metrics(row.number("likes"), row.number("replies"), row.number("quotes"), row.number("reposts")),
         referenced_tweets=references or None,
-        attachments=v2.Attachments(
-            media=_json(row, "media", _media), poll=v2.Poll(options=options) if options else None
-        )
+        attachments=Attachments(media=_json(row, "media", _media), poll=Poll(options=options) if options else None)
         if row.has("media")
         else None,
         edit_history_tweet_ids=history or None,
-        withheld=v2.Withheld(_words(withheld)) if withheld else None,
-        author=v2.User(id=author_id or "", username=row.author, name=row.get("name")),
+        withheld=Withheld(_words(withheld)) if withheld else None,
+        author=User(id=author_id or "", username=row.author, name=row.get("name")),
     )

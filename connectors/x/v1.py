@@ -112,6 +112,10 @@ class User(msgspec.Struct, gc=False):
         )
 
 
+class Permalink(msgspec.Struct, gc=False):
+    url: str | None = None
+
+
 class ExtendedTweet(msgspec.Struct, gc=False):
     full_text: str | None = None
     entities: Entities | None = None
@@ -132,6 +136,7 @@ class Tweet(msgspec.Struct, gc=False):
     quoted_status: "Tweet | None" = None
     quoted_status_id_str: str | None = None
     quoted_status_id: int | None = None
+    quoted_status_permalink: Permalink | None = None
     is_quote_status: bool | None = None
     in_reply_to_status_id_str: str | None = None
     in_reply_to_status_id: int | float | str | None = None
@@ -244,6 +249,8 @@ def _map_original(tweet: Tweet, post_id: str, created_at: datetime, seen_at: dat
         text = tweet.text
         if text is None:
             raise BadRecordError("text: missing")
+    if tweet.quoted_status_permalink is not None and tweet.quoted_status_permalink.url:
+        text = text.removesuffix(tweet.quoted_status_permalink.url).rstrip()  # entities do not list it
     if "&" in text:
         text = unescape(text)
     hashtags: tuple[str, ...] | None = None

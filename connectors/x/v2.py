@@ -6,7 +6,7 @@ Fields: the API's OpenAPI description, 2.166 and 2.167; the second renames tweet
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -16,188 +16,14 @@ from connectors.x.ids import LANGUAGES, first_time, is_id, snowflake_time
 from connectors.x.protected import screen
 from connectors.x.shapes import JSON_ARRAY, JSON_OBJECT, generation_of_lines
 from connectors.x.text import permalink, unescape, unwrap
-from knowarchive.model import Account, Link, Mapped, Media, Mention, Payload, PollOption, Post, Repost
+from connectors.x.v2_objects import Attachments, Entities, Includes, Line, Medium, Poll, Twarc, Tweet, Url, User
+from knowarchive.model import Link, Mapped, Media, Mention, Payload, PollOption, Post, Repost
 
 __all__ = ["CUT", "map_payload", "recognises", "screen"]
 
 CUT = "lines"
 
 _TYPES = {"photo": "photo", "video": "video", "animated_gif": "gif"}
-
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class Hashtag(msgspec.Struct, gc=False):
-    tag: str
-
-
-class UserMention(msgspec.Struct, gc=False):
-    username: str | None = None
-    id: str | None = None
-
-
-class Url(msgspec.Struct, gc=False):
-    url: str | None = None
-    expanded_url: str | None = None
-    unwound_url: str | None = None
-    title: str | None = None
-    media_key: str | None = None
-
-
-class Entities(msgspec.Struct, gc=False):
-    hashtags: list[Hashtag] | None = None
-    mentions: list[UserMention] | None = None
-    urls: list[Url] | None = None
-
-
-class Note(msgspec.Struct, gc=False):
-    text: str | None = None
-    entities: Entities | None = None
-
-
-class Variant(msgspec.Struct, gc=False):
-    url: str | None = None
-    bit_rate: int = -1
-
-
-class Medium(msgspec.Struct, gc=False):
-    media_key: str | None = None
-    type: str = "unknown"
-    url: str | None = None
-    preview_image_url: str | None = None
-    alt_text: str | None = None
-    variants: list[Variant] | None = None
-
-
-class Option(msgspec.Struct, gc=False):
-    label: str
-    position: int = 0
-    votes: int | None = None
-
-
-class Poll(msgspec.Struct, gc=False):
-    id: str | None = None
-    options: list[Option] | None = None
-
-
-class Attachments(msgspec.Struct, gc=False):
-    media_keys: list[str] | None = None
-    poll_ids: list[str] | None = None
-    media: list[Medium] | None = None  # flattened
-    poll: Poll | None = None  # flattened
-
-
-class Metrics(msgspec.Struct, gc=False):
-    like_count: int | None = None
-    reply_count: int | None = None
-    quote_count: int | None = None
-    retweet_count: int | None = None
-    repost_count: int | None = None
-
-
-class Withheld(msgspec.Struct, gc=False):
-    country_codes: list[str] | None = None
-
-
-class UserUrl(msgspec.Struct, gc=False):
-    urls: list[Url] | None = None
-
-
-class UserEntities(msgspec.Struct, gc=False):
-    url: UserUrl | None = None
-
-
-class UserMetrics(msgspec.Struct, gc=False):
-    followers_count: int | None = None
-    following_count: int | None = None
-    tweet_count: int | None = None
-    post_count: int | None = None
-
-
-class User(msgspec.Struct, gc=False):
-    id: str
-    username: str | None = None
-    name: str | None = None
-    description: str | None = None
-    url: str | None = None
-    entities: UserEntities | None = None
-    profile_image_url: str | None = None
-    created_at: Time | None = None
-    public_metrics: UserMetrics | None = None
-
-    def account(self, uid: str, observed_at: datetime | None) -> Account:
-        """Become a platform-neutral account."""
-        url = self.url or None
-        if url and self.entities and self.entities.url and self.entities.url.urls:
-            url = self.entities.url.urls[0].expanded_url or url
-        metrics = self.public_metrics or UserMetrics()
-        return Account(
-            uid=uid,
-            handle=self.username or None,
-            observed_at=observed_at,
-            name=unescape(self.name) if self.name else None,
-            bio=unescape(self.description) if self.description else None,
-            url=url,
-            avatar=self.profile_image_url or None,
-            created_at=_utc(self.created_at),
-            followers=metrics.followers_count,
-            following=metrics.following_count,
-            posts=metrics.tweet_count if metrics.tweet_count is not None else metrics.post_count,
-        )
-
-
-def _utc(time: datetime | None) -> datetime | None:
-    return time if time is None or time.tzinfo is UTC else time.astimezone(UTC)
-
-
-class Twarc(msgspec.Struct, gc=False):
-    retrieved_at: Time | None = None
-
-
-class Tweet(msgspec.Struct, gc=False):
-    id: str | None = None
-    text: str | None = None
-    author_id: str | None = None
-    created_at: Time | None = None
-    conversation_id: str | None = None
-    in_reply_to_user_id: str | None = None
-    lang: str | None = None
-    entities: Entities | None = None
-    public_metrics: Metrics | None = None
-    referenced_tweets: "list[Reference] | None" = None
-    referenced_posts: "list[Reference] | None" = None
-    attachments: Attachments | None = None
-    note_tweet: Note | None = None
-    note_post: Note | None = None
-    edit_history_tweet_ids: list[str] | None = None
-    edit_history_post_ids: list[str] | None = None
-    withheld: Withheld | None = None
-    author: User | None = None  # flattened
-    username: str | None = None  # only users have one, where a list of users stands for the posts
-
-
-class Reference(Tweet, gc=False):
-    """What a post refers to: an id alone, or the whole post where twarc flattened it."""
-
-    type: str = ""
-
-
-class Includes(msgspec.Struct, gc=False):
-    users: list[User] | None = None
-    tweets: list[Tweet] | None = None
-    posts: list[Tweet] | None = None
-    media: list[Medium] | None = None
-    polls: list[Poll] | None = None
-
-
-class Line(Tweet, gc=False):
-    """Any line: a page where it has data, a flattened post where it has not."""
-
-    data: list[Tweet] | Tweet | None = None
-    includes: Includes | None = None
-    errors: msgspec.Raw = msgspec.Raw()
-    meta: msgspec.Raw = msgspec.Raw()
-    twarc: Twarc | None = msgspec.field(default=None, name="__twarc")
 
 
 class Context:
@@ -629,12 +455,10 @@ def _unwrap(
 
 
 def _media(attachments: Attachments, context: Context) -> tuple[Media, ...]:
-    items = attachments.media
-    if not items:
-        keys = attachments.media_keys
-        if not keys:
-            return ()
-        items = [context.media.get(key) or Medium(media_key=key) for key in keys]
+    keys = attachments.media_keys or ()
+    items = attachments.media or [context.media.get(key) or Medium(media_key=key) for key in keys]
+    if len(items) == len(keys):  # flattening leaves holes where a medium did not come along
+        items = [item if item.media_key else Medium(media_key=key) for item, key in zip(items, keys, strict=True)]
     found = []
     for item in items:
         url = item.url or item.preview_image_url

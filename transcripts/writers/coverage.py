@@ -54,11 +54,16 @@ def _row(row: Mapping[str, object], clock: Clock) -> Coverage:
     if row.get("note"):
         facts.append(clean_line(str(row["note"])))
     return Coverage(
-        source=clean_line(str(row.get("source") or "unknown source")),
+        source=_named(clean_line(str(row.get("source") or ""))),
         status=_STATUS.get(known, known),
         complete=_STATUS.get(known) == "complete",
         facts=tuple(facts),
     )
+
+
+def _named(source: str) -> str:
+    """A source as it may be published: of a file its name, not where it lies on somebody's disk."""
+    return (source.rsplit("/", 1)[-1] if source.startswith(("/", "~", ".")) else source) or "unknown source"
 
 
 def _moment(value: object, clock: Clock) -> str:

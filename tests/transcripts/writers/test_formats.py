@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from markdown_it import MarkdownIt
@@ -81,6 +82,13 @@ def test_every_format_names_every_person_and_ends_with_one_newline(transcript):
         assert text.endswith("\n"), name
         assert not text.endswith("\n\n"), name
         assert [each.handle for each in transcript.participants if each.handle not in text] == [], name
+
+
+def test_a_page_names_an_imported_file_but_not_its_folder(transcript):
+    imported = replace(transcript, coverage=({"source": "/home/rowan/private/march.jsonl", "status": "done"},))
+    for name in ("html", "md", "txt"):
+        assert "march.jsonl" in render(imported, name), name
+        assert "private" not in render(imported, name), name
 
 
 def test_writers_load_only_when_asked_for():

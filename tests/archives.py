@@ -1,0 +1,117 @@
+"""What tests of the archive share: making small archives, filling them, and comparing what they hold."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from benchmarks import generate
+from knowarchive.model import Account, Mapped, Payload, Post, Repost
+from pipelines.importing import ImportSource, import_file
+from storage.archive import Archive
+from storage.staging import Staging, prepare
+
+ROOT = Path(__file__).parents[1]
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ORIGIN = {"collected_at", "payload_id"}  # "the same posts" are equal in every other column
+VIEWS = {"posts": "uid", "accounts": "uid", "reposts": "key"}
+KEY_OF = {"posts": "uid", "accounts": "uid", "reposts": "key"}
+_numbers = count()
+
+
+def at(minute=0, *, month=3, day=10):
+    return datetime(2015, month, day, 12, tzinfo=UTC) + timedelta(minutes=minute)
+
+
+def post(number=1, minute=0, *, month=3, **fields):
+    """A post of the network X, made in that month of 2015 whatever else is said of it."""
+    values = {"uid": f"x:{number}", "created_at": at(month=month), "observed_at": at(minute), **fields}
+    return Post(**values)
+
+
+def open_archive(folder):
+    return Archive(str(folder / "archive"), folder / "state")
+
+
+def store(archive, posts=(), *, accounts=(), reposts=(), rank=30, chat=None, now=NOW, quarantined=()):
+    """Store what one payload says, as a run of its own."""
+    return store_runs(archive, [(rank, posts)], accounts=accounts, reposts=reposts, chat=chat, now=now)
+
+
+def store_runs(archive, payloads, *, accounts=(), reposts=(), chat=None, now=NOW):
+    """Store several payloads, each a pair of its format's rank and its posts, in one run."""
+    with Staging(archive, now=now, chat=chat) as staging:
+        for rank, posts in payloads:
+            body = repr((rank, posts, accounts, reposts)).encode()
+            payload = Payload(format="invented", origin="invented", body=body, items=len(posts))
+            mapped = Mapped(
+                posts=list(posts), accounts=list(accounts), reposts=list(reposts), quarantined=[], seen=len(posts)
+            )
+            staging.add(prepare(payload, mapped, rank))
+        return staging.finish()
+
+
+def query(archive, sql):
+    with archive.connect(alone=True) as con:
+        archive.create_views(con)
+        return con.sql(sql).to_arrow_table().to_pylist()
+
+
+def rows(archive, view="posts"):
+    """The merged rows of a view by key, in every column but where and when they were collected."""
+    key = VIEWS[view]
+    found = query(archive, f"SELECT * EXCLUDE (collected_at, payload_id) FROM {view}")
+    assert len({row[key] for row in found}) == len(found)
+    return {row[key]: row for row in found}
+
+
+def contents(archive):
+    """Everything that two archives of the same posts have in common."""
+    held = {view: rows(archive, view) for view in VIEWS}
+    held["payloads"] = {row["payload_id"] for row in query(archive, "SELECT payload_id FROM payloads")}
+    return held
+
+
+def data_files(archive, table):
+    return sorted(Path(uri) for uri in archive.tables[table].uris(archive.tables[table].files()))
+
+
+def import_path(archive, path, **options):
+    """Import a file in this process."""
+    return import_file(archive, ImportSource(path.name, path=path), now=lambda: NOW, **options)
+
+
+def generated(folder, form="v2", posts=900, seed=1):
+    """A file from the seeded generator."""
+    path = folder / f"{form}-{posts}-{seed}.{'csv' if form == 'csv' else 'jsonl'}"
+    path.write_bytes(b"".join(generate.FORMATS[form](posts, seed)))
+    return path
+
+
+def configure(folder, chats="", *, archive="archive"):
+    """Write a configuration whose archive and state lie beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "knowarchive.toml"
+    path.write_text(f'[archive]\nurl = "{archive}"\nstate = "state"\n\n{chats}', encoding="utf-8")
+    return path
+
+
+def command(folder, *arguments):
+    """The command line of `knowarchive` under the configuration in that folder."""
+    return [sys.executable, "-m", "knowarchive", "--config", str(folder / "knowarchive.toml"), *map(str, arguments)]
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def run(folder, *arguments, **options):
+    """Run a command to its end."""
+    return subprocess.run(
+        command(folder, *arguments), env=environment(), cwd=folder, capture_output=True, text=True, check=False, **options
+    )
+
+
+__all__ = [name for name in globals() if not name.startswith("_")]
