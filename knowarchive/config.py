@@ -1,22 +1,37 @@
 """The configuration: one TOML file, read strictly. Secrets are never in it."""
 
 import difflib
+import errno
 import os
 import re
 import tomllib
-from datetime import date, timedelta
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from knowarchive.errors import ConfigError
 
+if TYPE_CHECKING:
+    from dateutil.rrule import rruleset
+
 DEFAULT_PATH = Path("knowarchive.toml")
 CHAT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it becomes file names, anchors and addresses
-DURATION = re.compile(r"(\d+)(s|m|h|d)")
-HASHTAG = re.compile(r"\w+", re.UNICODE)
+DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)")
+LONGEST_DURATION = timedelta(days=31)
+LONGEST_MARGIN = timedelta(days=7)
+MARKS_IN_HASHTAGS = "_·・\u200c\u200d"  # besides letters, digits and the marks on them; the last two join letters
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+MODERATOR = re.compile(r"(x|bluesky):@?[^@\s]+|mastodon:@?[^@\s]+@[^@\s]+")
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "az", "abfs", "abfss"})
+LARGEST = 1_000_000  # bytes; what is larger is something else
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+EXAMPLE_RULE = "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0"
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,8 +104,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Derived and private things (index, sessions, caches). Created with mode 0700 by whoever needs it."""
         if self.archive.state:
             return (self.path.parent / Path(self.archive.state).expanduser()).absolute()
-        base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-        return Path(base).expanduser() / "knowarchive"
+        base = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")
+        try:
+            return base.expanduser() / "knowarchive"
+        except RuntimeError as error:
+            raise ConfigError(f"{self.path}: there is no home folder; set archive.state to a folder") from error
 
     @property
     def overrides_path(self) -> Path:
@@ -107,15 +125,15 @@ def parse_duration(text: str) -> timedelta:
     if not match:
         raise ConfigError(f'"{text}" is not a duration; write "15m", "1h" or "1d"')
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
-    return timedelta(**{unit: int(match[1])})
+    try:
+        return timedelta(**{unit: int(match[1])})
+    except OverflowError as error:
+        raise ConfigError(f'"{text}" is too long; write "15m", "1h" or "1d"') from error
 
 
 def find_config(given: str | None) -> Path:
     """Say which configuration file to use: the given one, `$KNOWARCHIVE_CONFIG`, or the one in this folder."""
-    path = Path(given or os.environ.get("KNOWARCHIVE_CONFIG") or DEFAULT_PATH)
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file; write one with: knowarchive init, or name one with --config")
-    return path
+    return Path(given or os.environ.get("KNOWARCHIVE_CONFIG") or DEFAULT_PATH)
 
 
 def load_config(path: Path) -> Config:
@@ -124,20 +142,45 @@ def load_config(path: Path) -> Config:
     Raises:
         ConfigError: with the file, the key and what to do.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; check the path and its permissions") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    document = _read(path)
     if "path" in document:
-        raise ConfigError(f"{path}: unknown key `path`; {_nearest('path', Config)}")
+        raise ConfigError(f"{path}: {_unknown_key('path', (), document)}")
     try:
         config = msgspec.convert({**document, "path": str(path)}, Config, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(str(error))}") from error
-    _check(config)
+        raise ConfigError(f"{path}: {_explain(str(error), document)}") from error
+    try:
+        _check_archive(config)
+        _check_chats(config.chat)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except IsADirectoryError as error:
+        raise ConfigError(f"{path}: is a folder; name the configuration file in it") from error
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path}: no such file; write one with: knowarchive init, or name one with --config"
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.errno != errno.EINVAL else "not a path"
+        raise ConfigError(f"{path}: {reason}; check the path and its permissions") from error
+    if len(content) > LARGEST:
+        raise ConfigError(f"{path}: is larger than {LARGEST // 1_000_000} MB, so it is no configuration; name another")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}: is not UTF-8 (line {line}); save it as UTF-8") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is not valid TOML: nested too deeply; correct it") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: is not valid TOML: {error}; correct it") from error
 
 
 def _decode(kind: type, value: Any) -> Any:
@@ -146,76 +189,254 @@ def _decode(kind: type, value: Any) -> Any:
     raise NotImplementedError
 
 
-def _explain(message: str) -> str:
-    """Turn msgspec's message into ours: name the key, the place and the nearest valid key."""
-    unknown = re.search(r"unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?", message)
-    if not unknown:
-        return message.replace("$.", "").replace("`$`", "the file")
-    key, place = unknown[1], unknown[2] or ""
-    table: type[msgspec.Struct] = Config
-    for part, kind in (("archive", Archive), ("chat", Chat), ("schedule", Rule), ("source", Source)):
-        if part in place:
-            table = kind
-    return f"unknown key `{key}` in {place or 'the file'}; {_nearest(key, table)}"
+# What msgspec says, said so that the place and the remedy are plain.
+
+_TABLES: dict[tuple[str, ...], type[msgspec.Struct]] = {
+    (): Config,
+    ("archive",): Archive,
+    ("chat",): Chat,
+    ("chat", "source"): Source,
+    ("chat", "schedule"): Rule,
+}
+_HEADINGS = {
+    (): "the top of the file",
+    ("archive",): "[archive]",
+    ("chat",): "[[chat]]",
+    ("chat", "source"): "[[chat.source]]",
+    ("chat", "schedule"): "the rules of schedule",
+}
+_EXAMPLES = {
+    "archive": '[archive] with url = "archive"',
+    "url": 'url = "archive"',
+    "name": 'name = "critlib"',
+    "hashtags": 'hashtags = ["critlib"]',
+    "rule": f'rule = "{EXAMPLE_RULE}"',
+    "platform": 'platform = "x"',
+    "from": "from = 2015-03-03, without quotes",
+    "until": "until = 2019-12-31, without quotes",
+    "margin": 'margin = ["15m", "30m"]',
+    "schedule": f'schedule = "{EXAMPLE_RULE}"',
+    "moderators": 'moderators = ["x:handle"]',
+}
+_TYPES = {
+    "str": "text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "date": "a date",
+    "datetime": "a date with a time",
+    "time": "a time",
+}
+_SECRETS = re.compile(r"bearer|token|secret|password|api_?key|access_?key", re.IGNORECASE)
 
 
-def _nearest(key: str, table: type[msgspec.Struct]) -> str:
-    valid = [name for name in table.__struct_encode_fields__ if name != "path"]
-    close = difflib.get_close_matches(key, valid, n=1, cutoff=0.5)
-    return f"did you mean `{close[0]}`?" if close else f"valid keys are {', '.join(valid)}"
+def _explain(message: str, document: Mapping[str, Any]) -> str:
+    problem, _, path = message.partition(" - at `$")
+    steps = [name or int(number) for name, number in re.findall(r"\.([^.\[`]+)|\[(\d+)\]", path)]
+    if unknown := re.search(r"unknown field `(.+)`", problem):
+        return _unknown_key(unknown[1], steps, document)
+    if missing := re.search(r"missing required field `(.+)`", problem):
+        example = _EXAMPLES.get(missing[1], missing[1])
+        return f"{_place(steps, document)} has no `{missing[1]}`; add {example}"
+    key = next((str(step) for step in reversed(steps) if isinstance(step, str)), "")
+    table = steps[: len(steps) - 1 - steps[::-1].index(key)] if key else []
+    where = f"`{key}` in {_place(table, document)}"
+    if steps in (["chat"], [*table, "source"]) and "got `object`" in problem:
+        heading = _HEADINGS["chat", "source"] if key == "source" else _HEADINGS["chat",]
+        return f"{where} is a table of its own; write {heading} with two brackets"
+    remedy = f"; write {_EXAMPLES[key]}" if key in _EXAMPLES else ""
+    if wrong := re.fullmatch(r"Expected `([^`]+)`, got `([^`]+)`", problem):
+        wanted = " or ".join(_TYPES.get(kind, kind) for kind in wrong[1].split(" | ") if kind != "null")
+        one = "each value of " if steps and isinstance(steps[-1], int) else ""
+        return f"{one}{where} must be {wanted}, not {_TYPES.get(wrong[2], wrong[2])}{remedy}"
+    if length := re.fullmatch(r"Expected `array` of length (\d+), got (\d+)", problem):
+        return f"{where} must be a list of {length[1]}, not of {length[2]}{remedy}"
+    if value := re.fullmatch(r"Invalid enum value '(.*)'", problem):
+        return f"{where} cannot be '{value[1]}'; it is one of x, bluesky, mastodon"
+    return f"{where}: {problem}{remedy}"
 
 
-def _check(config: Config) -> None:
+def _unknown_key(key: str, steps: Sequence[str | int], document: Mapping[str, Any]) -> str:
+    names = tuple(step for step in steps if isinstance(step, str))
+    valid = _keys(names)
+    close = difflib.get_close_matches(key.lower(), valid, n=1, cutoff=0.6)
+    elsewhere = [_HEADINGS[other] for other in _TABLES if key in _keys(other)]
+    if close:
+        hint = f"did you mean `{close[0]}`?"
+    elif elsewhere:
+        hint = f"it belongs in {elsewhere[0]}"
+    elif _SECRETS.search(key):
+        hint = "secrets are read from the environment (such as KNOWARCHIVE_X_BEARER), never from this file"
+    else:
+        close = difflib.get_close_matches(key.lower(), valid, n=1, cutoff=0)
+        hint = f"the nearest is `{close[0]}`; valid are {', '.join(valid)}"
+    return f"unknown key `{key}` in {_place(steps, document)}; {hint}"
+
+
+def _keys(names: tuple[str, ...]) -> list[str]:
+    return [name for name in _TABLES[names].__struct_encode_fields__ if name != "path"]
+
+
+def _place(steps: Sequence[str | int], document: Mapping[str, Any]) -> str:
+    """Name a table as its writer thinks of it: [archive], chat "critlib", source 2 of chat "critlib"."""
+    match list(steps):
+        case ["chat", int(chat)]:
+            name = document["chat"][chat].get("name") if isinstance(document["chat"][chat], dict) else None
+            return f'chat "{name}"' if isinstance(name, str) else f"chat {chat + 1}"
+        case ["chat", int(chat), str(kind), int(number)]:
+            return f"{'rule' if kind == 'schedule' else kind} {number + 1} of {_place(['chat', chat], document)}"
+        case ["archive"]:
+            return "[archive]"
+    return "the file"
+
+
+# What types cannot say.
+
+
+def _check_archive(config: Config) -> None:
+    archive = config.archive
+    if not archive.url.strip():
+        raise ConfigError("archive.url is empty; give a folder or s3://bucket/prefix")
+    for key, value in (("url", archive.url), ("state", archive.state)):
+        if CONTROL.search(value):
+            raise ConfigError(f"archive.{key} holds a control character; write it anew")
+    if "://" in archive.url:
+        address = _address(archive.url)
+        if address is None or address.scheme not in OBJECT_STORES or not address.netloc:
+            raise ConfigError(f'archive.url cannot be "{archive.url}"; give a folder or s3://bucket/prefix')
+        if "@" in address.netloc:
+            raise ConfigError("archive.url holds credentials; take them out, they are read from the environment")
+    if "://" in archive.state:
+        raise ConfigError(f'archive.state cannot be "{archive.state}"; give a folder of this machine')
+    try:
+        url, state = config.archive_url, config.state_dir
+    except RuntimeError as error:
+        raise ConfigError(f"archive: {error}; write the folder without ~") from error
+    if "://" not in url and archive.state:
+        inner, outer = Path(os.path.normpath(state)), Path(os.path.normpath(url))
+        if inner == outer or outer in inner.parents:
+            raise ConfigError("archive.state lies in the archive, and it is private; set it to a folder elsewhere")
+
+
+def _check_chats(chats: Sequence[Chat]) -> None:
     names: set[str] = set()
-    if not config.archive.url:
-        raise ConfigError(f"{config.path}: archive.url is empty; give a folder or s3://bucket/prefix")
-    for chat in config.chat:
-        where = f'{config.path}: chat "{chat.name}"'
-        if not CHAT_NAME.fullmatch(chat.name):
-            raise ConfigError(f"{where}: a name is lower-case letters, digits, - and _, and starts with none of these")
+    for chat in chats:
         if chat.name in names:
-            raise ConfigError(f"{where}: there are two; give each its own name")
+            raise ConfigError(f'chat "{chat.name}": there are two of this name; give each its own')
         names.add(chat.name)
-        if not chat.hashtags:
-            raise ConfigError(f"{where}: hashtags is empty; name at least one")
-        for tag in chat.hashtags:
-            if not HASHTAG.fullmatch(tag.removeprefix("#")):
-                raise ConfigError(f'{where}: "{tag}" is not a hashtag; it is one word of letters and digits')
-        for moderator in chat.moderators:
-            if moderator.partition(":")[0] not in {"x", "bluesky", "mastodon"}:
-                raise ConfigError(f'{where}: moderator "{moderator}" needs its network, as in "x:handle"')
-        for source in chat.source:
-            if source.platform == "mastodon" and not source.server.startswith(("https://", "http://")):
-                raise ConfigError(
-                    f'{where}: a mastodon source needs its server, as in server = "https://example.social"'
-                )
-        try:
-            _ = chat.zone
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        _check_chat(chat)
+
+
+def _check_chat(chat: Chat) -> None:
+    where = f'chat "{chat.name}"'
+    if not CHAT_NAME.fullmatch(chat.name):
+        raise ConfigError(
+            f"{where}: a name is up to 64 lower-case letters, digits, - and _, and begins with a letter or digit"
+        )
+    if not chat.hashtags:
+        raise ConfigError(f"{where}: hashtags is empty; name at least one")
+    for tag in chat.hashtags:
+        if not _is_hashtag(tag.removeprefix("#").removeprefix("＃")):
+            raise ConfigError(f'{where}: "{tag}" is not a hashtag; it is one word of letters and digits')
+    if CONTROL.search(chat.title):
+        raise ConfigError(f"{where}: the title holds a line break or control character; write it on one line")
+    for moderator in chat.moderators:
+        if not MODERATOR.fullmatch(moderator):
             raise ConfigError(
-                f'{where}: "{chat.timezone}" is not a time zone; use a name such as "America/New_York"'
-            ) from error
-        try:
-            _ = chat.length, chat.margins
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error}") from error
-        _check_rules(chat, where)
+                f'{where}: moderator "{moderator}" is not known; '
+                'write "x:handle", "bluesky:handle" or "mastodon:handle@server"'
+            )
+    for source in chat.source:
+        _check_server(source, where)
+    try:
+        _ = chat.zone
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(
+            f'{where}: "{chat.timezone}" is not a time zone; use a name such as "America/New_York"'
+        ) from error
+    try:
+        _check_times(chat)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
-def _check_rules(chat: Chat, where: str) -> None:
-    if not chat.rules:
-        return
-    from dateutil.rrule import rrulestr
-
+def _check_times(chat: Chat) -> None:
+    if not timedelta(minutes=1) <= chat.length <= LONGEST_DURATION:
+        raise ConfigError(f'duration "{chat.duration}" is not between 1m and {LONGEST_DURATION.days}d')
+    for text, margin in zip(chat.margin, chat.margins, strict=True):
+        if margin > LONGEST_MARGIN:
+            raise ConfigError(f'margin "{text}" is more than {LONGEST_MARGIN.days}d')
     for rule in chat.rules:
-        if "DTSTART" in rule.rule.upper():
-            raise ConfigError(f"{where}: a schedule takes no DTSTART; anchor it with from = 2015-03-03")
-        try:
-            rrulestr(rule.rule)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ConfigError(
-                f'{where}: "{rule.rule}" is not an RFC 5545 rule ({error}); '
-                'an example is "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0"'
-            ) from error
-        if rule.since and rule.until and rule.until < rule.since:
-            raise ConfigError(f"{where}: a rule ends on {rule.until}, before it starts on {rule.since}")
+        _check_rule(rule)
+
+
+def _is_hashtag(tag: str) -> bool:
+    """A word, in any script: letters, digits and the marks that belong to them, but not digits alone."""
+    fitting = all(
+        char.isalnum() or char in MARKS_IN_HASHTAGS or unicodedata.category(char) in {"Mn", "Mc"} for char in tag
+    )
+    return fitting and any(char.isalpha() for char in tag)
+
+
+def _check_server(source: Source, where: str) -> None:
+    if not source.server:
+        if source.platform == "mastodon":
+            raise ConfigError(f'{where}: a mastodon source needs its server, as in server = "https://example.social"')
+        return
+    address = _address(source.server)
+    if address is None or address.scheme not in {"https", "http"} or not address.hostname:
+        raise ConfigError(
+            f'{where}: server "{source.server}" is not an address; write server = "https://example.social"'
+        )
+    if "@" in address.netloc:
+        raise ConfigError(f"{where}: the server's address holds credentials; take them out")
+
+
+def _address(text: str) -> Any:
+    try:
+        address = urlsplit(text)
+        _ = address.port
+    except ValueError:
+        return None
+    return None if re.search(r"\s", text) else address
+
+
+def _check_rule(rule: Rule) -> None:
+    text = rule.rule
+    if re.search(r"DTSTART", text, re.IGNORECASE):
+        raise ConfigError('a schedule takes no DTSTART; anchor it with schedule = [{rule = "…", from = 2015-03-03}]')
+    if re.search(r"FREQ=(MINUTELY|SECONDLY)", text, re.IGNORECASE):
+        raise ConfigError(f'"{text}" gives a session every minute or second; write FREQ=DAILY with BYHOUR and BYMINUTE')
+    for interval in re.findall(r"INTERVAL=([^;\s]*)", text, re.IGNORECASE):
+        if not re.fullmatch(r"0*[1-9][0-9]{0,2}", interval):
+            raise ConfigError(f'INTERVAL={interval} in "{text}" is not a number from 1 to 999')
+    for day in (rule.since, rule.until):
+        if day and not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise ConfigError(f"a rule's from and until lie between {FIRST_YEAR} and {LAST_YEAR}, not in {day.year}")
+    if rule.since and rule.until and rule.until < rule.since:
+        raise ConfigError(f"a rule ends on {rule.until}, before it starts on {rule.since}; exchange them")
+    # As `transcripts.sessions` reads it: UNTIL in UTC is taken for local time here, which is near enough to check it.
+    local = re.sub(r"(UNTIL=\d{8}T\d{6})Z", r"\1", text, flags=re.IGNORECASE)
+    try:
+        first = _first_occurrence(local, datetime.combine(rule.since or date(2006, 1, 2), time()))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ConfigError(f'"{text}" is not an RFC 5545 rule ({error}); an example is "{EXAMPLE_RULE}"') from error
+    if first is None or (rule.until and first.date() > rule.until):
+        raise ConfigError(f'"{text}" never happens{" in its time" if first else ""}; correct the rule')
+
+
+def _first_occurrence(text: str, start: datetime) -> datetime | None:
+    """The first occurrence; of what does not happen within a generation, None."""
+    from dateutil.rrule import WEEKLY, rrule, rrulestr
+
+    parsed: rrule | rruleset = rrulestr(text, dtstart=start)
+    if isinstance(parsed, rrule):
+        # 28 years repeat the calendar; a daily rule is looked at for eight, which hold a leap year
+        years = 28 if parsed._freq <= WEEKLY else 8  # type: ignore[attr-defined]  # noqa: SLF001 - has no other name
+        horizon = start.replace(month=1, day=1, year=start.year + years)
+        limit = parsed._until  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+        if parsed._count is None:  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+            parsed = parsed.replace(until=min(limit or horizon, horizon))
+    return next(iter(parsed), None)

@@ -41,3 +41,10 @@ class ConflictError(StorageError):
 
 class NewerArchiveError(StorageError):
     """The archive was written by a newer version of Knowarchive."""
+
+
+class StoppedError(KnowarchiveError):
+    """A person pressed Ctrl-C. As a shell counts it: 128 and the number of the signal."""
+
+    exit_code = 130
+    retryable = True

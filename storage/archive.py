@@ -231,7 +231,7 @@ class Archive:
             if key not in known:
                 fresh[key] = (payload, added)
         if fresh:
-            stored.commit(stored.write(columns.payload_table(fresh.values())))
+            stored.commit(stored.write(columns.payload_table(list(fresh.values()))))
 
     def store_quarantined(self, rows: Sequence[Quarantined], now: datetime) -> None:
         """Store quarantined records that are not known yet."""

@@ -1,8 +1,9 @@
 """Records to Arrow columns and back: the only place that knows both shapes."""
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
+from itertools import accumulate, chain
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -47,7 +48,7 @@ def repost_key(repost: Repost) -> str:
     return f"{repost.post_uid} {repost.account_uid or repost.account_handle}"
 
 
-def payload_table(rows: Iterable[tuple[Payload, dict[str, Any]]]) -> pa.Table:
+def payload_table(rows: Collection[tuple[Payload, Mapping[str, Any]]]) -> pa.Table:
     """Columns of payloads; each comes with what the archive adds: payload_id, pull, newest_at, collected_at, chat."""
     records = [
         {
@@ -58,12 +59,20 @@ def payload_table(rows: Iterable[tuple[Payload, dict[str, Any]]]) -> pa.Table:
             "size": len(payload.body),
             "fetched_at": payload.fetched_at,
             "head": payload.head or None,
-            "body": payload.body,
             **added,
         }
         for payload, added in rows
     ]
-    return pa.Table.from_pylist(records, schema=PAYLOADS.schema)
+    bodies = _binary([payload.body for payload, _ in rows])
+    small = pa.Table.from_pylist(records, schema=PAYLOADS.schema.remove(PAYLOADS.schema.get_field_index("body")))
+    return small.append_column("body", bodies).select(PAYLOADS.schema.names)
+
+
+def _binary(values: Sequence[bytes]) -> pa.Array:
+    """A binary column of few and large values, copied once; Arrow's own builder copies them again and again."""
+    offsets = array("i", accumulate(map(len, values), initial=0))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    return pa.Array.from_buffers(pa.binary(), len(values), buffers)
 
 
 def quarantine_table(rows: Sequence[Quarantined], collected_at: datetime) -> pa.Table:

@@ -54,7 +54,11 @@ def merged_accounts(source: str, where: str = "TRUE") -> str:
 
 
 def merged_reposts(source: str, where: str = "TRUE") -> str:
-    return merged(REPOSTS, source, where)
+    """`merged` with the network's id of the repost, which is in its key."""
+    return f"""
+    SELECT *, CASE WHEN NOT contains(key, ' ') THEN substr(key, strpos(key, ':') + 1) END AS id
+    FROM ({merged(REPOSTS, source, where)})
+    """
 
 
 DISTINCT_PAYLOADS = """
@@ -156,7 +160,7 @@ def weighed(table: Table) -> str:
     no other observation is of the same moment.
     """
     key = table.key
-    knows = _mask(f'"{name}" IS NOT NULL' for name in table.fields)
+    knows = _mask(f'"{name}" IS NOT NULL' for name in _told_fields(table))
     text = "hash(text)" if "text" in table.fields else "NULL::UBIGINT"
     moment = "{'observed_at': observed_at, 'rank': rank}"
     return f"""
@@ -189,8 +193,8 @@ COUNT_TIED = "SELECT count(*) FROM weighed WHERE tells AND NOT is_alone"
 def told(table: Table) -> tuple[str, str]:
     """The table `told`: observations that share their moment, folded, where they beat what is known of that moment."""
     key = table.key
-    wins = _mask(f'f."{name}" IS NOT NULL' for name in table.fields)
-    beaten = _mask(f'coalesce(k."{name}" >= f."{name}", FALSE)' for name in table.fields)
+    wins = _mask(f'f."{name}" IS NOT NULL' for name in _told_fields(table))
+    beaten = _mask(f'coalesce(k."{name}" >= f."{name}", FALSE)' for name in _told_fields(table))
     tied = "(SELECT * FROM batch JOIN weighed USING (row) WHERE tells AND NOT is_alone)"
     verdict = ", any_value(known) AS known, bool_or(is_history) AS is_history"
     return (
@@ -278,4 +282,9 @@ def _mask(conditions: Iterable[str]) -> str:
 
 
 def _bit(table: Table, name: str) -> int:
-    return 1 << table.fields.index(name) if name in table.fields else 0
+    return 1 << _told_fields(table).index(name) if name in table.fields else 0
+
+
+def _told_fields(table: Table) -> tuple[str, ...]:
+    """What an observation can tell; with the key, so that one which knows nothing else still tells that it was seen."""
+    return (*table.fields, table.key)

@@ -117,7 +117,6 @@ _REPOST_FIELDS: dict[str, pa.DataType] = {
     "account_uid": TEXT,
     "account_handle": TEXT,
     "at": TIME,
-    "id": TEXT,
 }
 
 POSTS = Table(
@@ -139,7 +138,7 @@ ACCOUNTS = Table(
     compression_level=3,
 )
 
-# The key of a repost is the network's id of it, or else the pair of post and account.
+# The key of a repost is its network and id, "x:123", or else the pair of post and account, divided by a space.
 REPOSTS = Table(
     name="reposts",
     columns={"key": TEXT, **_REPOST_FIELDS, **ORDER_COLUMNS, **ORIGIN_COLUMNS},

@@ -4,21 +4,17 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 
 from benchmarks import generate
-from knowarchive.model import Account, Mapped, Payload, Post, Repost
+from knowarchive.model import Mapped, Payload, Post
 from pipelines.importing import ImportSource, import_file
 from storage.archive import Archive
 from storage.staging import Staging, prepare
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-ORIGIN = {"collected_at", "payload_id"}  # "the same posts" are equal in every other column
 VIEWS = {"posts": "uid", "accounts": "uid", "reposts": "key"}
-KEY_OF = {"posts": "uid", "accounts": "uid", "reposts": "key"}
-_numbers = count()
 
 
 def at(minute=0, *, month=3, day=10):
@@ -35,7 +31,7 @@ def open_archive(folder):
     return Archive(str(folder / "archive"), folder / "state")
 
 
-def store(archive, posts=(), *, accounts=(), reposts=(), rank=30, chat=None, now=NOW, quarantined=()):
+def store(archive, posts=(), *, accounts=(), reposts=(), rank=30, chat=None, now=NOW):
     """Store what one payload says, as a run of its own."""
     return store_runs(archive, [(rank, posts)], accounts=accounts, reposts=reposts, chat=chat, now=now)
 
@@ -112,6 +108,3 @@ def run(folder, *arguments, **options):
     return subprocess.run(
         command(folder, *arguments), env=environment(), cwd=folder, capture_output=True, text=True, check=False, **options
     )
-
-
-__all__ = [name for name in globals() if not name.startswith("_")]

@@ -1,5 +1,8 @@
 """The `knowarchive` command. Each subcommand is a module that is imported only when it is used."""
 
+import contextlib
+import difflib
+import io
 import logging
 import os
 import sys
@@ -10,7 +13,8 @@ import click
 
 from knowarchive import __version__
 from knowarchive.config import Config, find_config, load_config
-from knowarchive.errors import KnowarchiveError, UsageError
+from knowarchive.cli.output import OneLineFormatter, tell
+from knowarchive.errors import ConfigError, KnowarchiveError, StoppedError, UsageError
 
 # name: (module, one line for `--help`); the module defines `command`
 COMMANDS = {
@@ -29,19 +33,52 @@ COMMANDS = {
 class Context:
     """What every subcommand shares. The configuration is read when first asked for."""
 
-    def __init__(self, config: str | None) -> None:
-        self._given = config
+    def __init__(self) -> None:
+        self.given: str | None = None  # with --config
         self._config: Config | None = None
+
+    @property
+    def config_path(self) -> Path:
+        """The configuration that is read, and that `init` writes."""
+        return find_config(self.given)
 
     @property
     def config(self) -> Config:
         if self._config is None:
-            self._config = load_config(find_config(self._given))
+            self._config = load_config(self.config_path)
         return self._config
 
-    @property
-    def config_path(self) -> str | None:
-        return self._given
+
+def _take_config(ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
+    if value == "":
+        raise ConfigError("--config is empty; name the configuration file")
+    if value is not None:
+        ctx.ensure_object(Context).given = value
+
+
+def _take_debug(_ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 - as click calls it
+    if value:
+        logging.getLogger().setLevel(logging.DEBUG)
+
+
+def shared_options() -> list[click.Parameter]:
+    """The options that stand before a subcommand or after it."""
+    return [
+        click.Option(
+            ["--config"],
+            metavar="FILE",
+            expose_value=False,
+            callback=_take_config,
+            help="Configuration; else $KNOWARCHIVE_CONFIG, else ./knowarchive.toml.",
+        ),
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            callback=_take_debug,
+            help="Show tracebacks and what is going on.",
+        ),
+    ]
 
 
 class LazyGroup(click.Group):
@@ -54,6 +91,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        if all(option.name != "debug" for option in command.params):
+            command.params += shared_options()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
@@ -65,74 +104,91 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = click.utils.make_str(args[0])
         if name not in COMMANDS and not name.startswith("-"):
-            import difflib
-
-            close = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f"; did you mean {close[0]}?" if close else "; see knowarchive --help"
-            ctx.fail(f"no command named {name!r}{hint}")
+            close = difflib.get_close_matches(name.lower(), COMMANDS, n=1)
+            hint = f"; did you mean {close[0]}?" if close else "; see: knowarchive --help"
+            raise UsageError(f"no command named {name!r}{hint}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:  # before click prints an empty line for it
+            raise StoppedError("stopped; what was not finished is done again by the next run") from error
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config", metavar="FILE", help="Configuration; else $KNOWARCHIVE_CONFIG, else ./knowarchive.toml.")
-@click.option("--debug", is_flag=True, help="Show tracebacks and what is going on.")
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, params=shared_options())
 @click.version_option(__version__, prog_name="knowarchive")
 @click.pass_context
-def cli(ctx: click.Context, config: str | None, *, debug: bool) -> None:
+def cli(ctx: click.Context) -> None:
     """Keep what communities say in hashtag chats.
 
     One chat on X, Bluesky and Mastodon is one transcript. Start with: knowarchive init
     """
-    ctx.obj = Context(config)
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING, format="knowarchive: %(message)s", stream=sys.stderr
-    )
+    ctx.ensure_object(Context)
 
 
 def main() -> None:
     """Run the command, and turn every error into one line and its exit code."""
-    debug = "--debug" in sys.argv[1:]
+    _prepare_streams()
     try:
         code = cli.main(prog_name="knowarchive", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except KnowarchiveError as error:
-        code = _report(error, error.exit_code, debug=debug)
+        code = _report(error, error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = 2
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
-        hint = f"; see: {error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else ""
-        message = error.format_message().rstrip(".")
-        code = _report(UsageError(f"{message}{'' if 'see' in message or 'mean' in message else hint}"), 2, debug=debug)
-    except click.Abort:
-        stopped = KnowarchiveError("stopped; what was not finished is done again by the next run")
-        code = _report(stopped, 130, debug=False)
+        code = _report(UsageError(_usage(error)), 2, error)
+    except (click.Abort, KeyboardInterrupt) as error:
+        code = _report(StoppedError("stopped"), StoppedError.exit_code, error)
     except BrokenPipeError:
-        # the reader of the pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()  # the reader of the pipe has seen enough
         code = 0
     except OSError as error:
+        _abandon_output()
         where = f"{error.filename}: " if error.filename else ""
-        code = _report(OSError(f"{where}{error.strerror or error}"), 1, debug=debug)
+        code = _report(KnowarchiveError(f"{where}{error.strerror or error}"), 1, error)
     except MemoryError as error:
-        code = _report(MemoryError("out of memory; close other programs and try again"), 1, debug=debug, cause=error)
+        code = _report(KnowarchiveError("out of memory; close other programs and try again"), 1, error)
     except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, a person gets one line
         what = " ".join(str(error).split())[:200]
         message = f"unexpected {type(error).__name__}: {what}; show the details with --debug"
-        code = _report(RuntimeError(message), 1, debug=debug, cause=error)
+        code = _report(KnowarchiveError(message), 1, error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _report(error: Exception, code: int, *, debug: bool, cause: BaseException | None = None) -> int:
-    if debug:
+def _usage(error: click.ClickException) -> str:
+    """What click says of a wrong call, with where to read more unless it says so itself."""
+    message = error.format_message().strip().rstrip(".")
+    if not isinstance(error, click.UsageError) or not error.ctx or "Did you mean" in message:
+        return message
+    return f"{message}; see: {error.ctx.command_path} --help"
+
+
+def _prepare_streams() -> None:
+    """Write what any post says: UTF-8 into files and pipes; on a terminal, what it can show."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(OneLineFormatter("knowarchive: %(message)s"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
+
+
+def _abandon_output() -> None:
+    """Forget what waits to be written: the interpreter would try again, and complain, when it ends."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report(error: Exception, code: int, cause: BaseException | None = None) -> int:
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
         import traceback
 
         traceback.print_exception(cause or error)
-    from knowarchive.cli.output import one_line
-
-    click.echo(f"knowarchive: {one_line(str(error))}", err=True)
+    tell(f"knowarchive: {error}")
     return code
-
-
-def default_config_path(context: Context) -> Path:
-    """Where `init` writes: the file named with --config, or the default."""
-    return Path(context.config_path or os.environ.get("KNOWARCHIVE_CONFIG") or "knowarchive.toml")

@@ -1,14 +1,18 @@
 """`knowarchive init`: write a commented configuration."""
 
+import re
+import tempfile
 from pathlib import Path
 
 import click
 
-from knowarchive.cli import Context, default_config_path
-from knowarchive.errors import KnowarchiveError
+from knowarchive.cli import Context
+from knowarchive.cli.output import one_line, write_document
+from knowarchive.config import load_config
+from knowarchive.errors import ConfigError, UsageError
 
 TEMPLATE = """\
-# Knowarchive: what to keep, and where. Check it with: knowarchive doctor
+# Knowarchive: what to keep, and where. Check this file with: knowarchive doctor
 # Secrets (tokens, passwords) never go into this file; they are read from the environment.
 
 [archive]
@@ -40,37 +44,46 @@ moderators = []                # such as "x:handle"; found by what they do where
 
 @click.command()
 @click.option("--name", default="mychat", show_default=True, help="The chat's short name.")
-@click.option("--title", default="My chat", show_default=True, help="The chat's title.")
-@click.option("--hashtag", default="mychat", show_default=True, help="The chat's hashtag, without the sign.")
+@click.option("--title", help="The chat's title.  [default: the hashtag]")
+@click.option("--hashtag", help="The chat's hashtag, without the sign.  [default: the name]")
 @click.option("--timezone", default="UTC", show_default=True, help="The chat's time zone, such as Europe/London.")
 @click.option("--overwrite", is_flag=True, help="Replace a configuration that is there.")
 @click.pass_obj
-def command(context: Context, name: str, title: str, hashtag: str, timezone: str, *, overwrite: bool) -> None:
+def command(
+    context: Context, name: str, title: str | None, hashtag: str | None, timezone: str, *, overwrite: bool
+) -> None:
     """Write a commented configuration (knowarchive.toml, or the file named with --config)."""
-    path = default_config_path(context)
+    path = context.config_path
+    hashtag = (name if hashtag is None else hashtag).removeprefix("#").removeprefix("＃")
     text = TEMPLATE.format(
-        name=_quote(name), title=_quote(title), hashtag=_quote(hashtag.removeprefix("#")), timezone=_quote(timezone)
+        name=_quote(name), title=_quote(title or f"#{hashtag}"), hashtag=_quote(hashtag), timezone=_quote(timezone)
     )
     _check(text)
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name a file in it with --config")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"{path}: there is no folder {path.parent}; make it first")
     try:
-        with path.open("w" if overwrite else "x", encoding="utf-8") as file:
-            file.write(text)
+        if overwrite:
+            write_document(path, text)
+        else:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
     except FileExistsError as error:
-        raise KnowarchiveError(f"{path}: exists already; edit it, or replace it with --overwrite") from error
-    click.echo(f"Wrote {path}. Edit it, then import a file with: knowarchive import FILE")
+        raise ConfigError(f"{path}: exists already; edit it, or replace it with --overwrite") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}; name another with --config") from error
+    click.echo(one_line(f"Wrote {path}. Edit it, then import a file with: knowarchive import FILE"))
 
 
 def _quote(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    """As it stands between the quotes of TOML."""
+    plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return re.sub(r'[\x00-\x1f\x7f"\\]', lambda match: f"\\u{ord(match[0]):04x}", plain)
 
 
 def _check(text: str) -> None:
     """Refuse to write what could not be read back."""
-    import tempfile
-
-    from knowarchive.config import load_config
-    from knowarchive.errors import ConfigError, UsageError
-
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.toml"
         draft.write_text(text, encoding="utf-8")

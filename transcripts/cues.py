@@ -1,0 +1,62 @@
+"""The phrases with which people arrive, leave, agree and thank, in the languages that chats were seen in."""
+
+import re
+
+from transcripts.labels import Place, before_words
+from transcripts.reading import Reading
+
+GREETING = re.compile(
+    r"(?:hi+|hello+|hey+|hiya|heya|howdy|greetings|good (?:evening|morning|afternoon|day)|evening|"
+    r"hola|bonjour|bonsoir|salut|hallo|ciao|olá|boa noite|buenas)\b",
+    re.IGNORECASE,
+)
+PRESENTS = re.compile(
+    r"\b(?:i'm|i am|im|my name is|this is|name'?s|\w+ here|here (?:from|in)|from|librarian|teacher|student|joining|"
+    r"(?:first|1st)[- ]timer?|lurking|in and out|in & out|introduc\w+|intros?)\b",
+    re.IGNORECASE,
+)
+ARRIVES = re.compile(
+    r"(?:(?:a bit |little |so )?late to\b|(?:showing up|arriving|running|joining|coming in|jumping in) (?:a bit |so |very )?late\b|"
+    r"(?:just )?(?:joining|tuning) in|this is \w+,|\w+ (?:here )?from @?\w+\b.{0,40}\b(?:lurking|joining|here)|"
+    r"\w+ here[.,!]|(?:lurking|joining) (?:tonight|today|in|from))",
+    re.IGNORECASE,
+)
+THANKS = re.compile(
+    r"\b(?:thank(?:s|\s?you)?|thx|thnx|ty|gracias|merci|danke|obrigad[oa]|grazie|kudos)\b", re.IGNORECASE
+)
+FAREWELL = re.compile(
+    r"\b(?:good ?night|g'night|nite nite|night all|signing off|heading (?:out|to bed)|head out|gotta (?:go|call it|run)|"
+    r"time to (?:go|bounce|run|head)|have to (?:run|leave|go)|bye|see (?:you|ya)|"
+    r"(?:great|good|awesome|terrific|excellent|fab|fabulous|wonderful|amazing|fantastic|exciting) (?:\w+ ){0,2}(?:chat|#?\w*chat|discussion|"
+    r"conversation|convo|session|hour|talk)|next (?:#?\w+ ){0,2}(?:chat|week|session|month)|storify|recap|transcript|our (?:hour|time) is|"
+    r"for moderating|for hosting|for facilitating|until next|missed (?:\w+ )?(?:tonight|today|it|the)|time'?s up|that is time)\b",
+    re.IGNORECASE,
+)
+CONTINUES = re.compile(r"(?<![\w/])\(?([2-9])\s?(?:/|of)\s?([2-9]|n|x)?\)?(?![\w/])|(?<!\w)\(?cont(?:\.|'?d|inued)", re.IGNORECASE)
+SHORT = 8  # words
+
+# Words that add nothing of their own.
+AGREEMENT = re.compile(
+    r"yes|yeah|yep|yup|no|nope|agreed|agree|exactly|this|true|totally|same|great|good|"
+    r"awesome|amazing|lol|haha|ha|hah|thanks|thank|you|thx|ty|love|it|so|much|indeed|"
+    r"absolutely|definitely|ok|okay|cool|nice|wow|welcome|sorry|oh|hmm|hm|brilliant|idea|"
+    r"point|title|too|me|and|a|the|that|that's|is|i|very|really|well|said|of|course|"
+    r"right|problem|np|here"
+)
+
+
+def greets(reading: Reading, *, early: bool) -> bool:
+    """Whether somebody says hello and who they are, or arrives late; in the beginning hello is enough."""
+    head = before_words(reading.text)
+    presents = PRESENTS.search(reading.text) is not None
+    if ARRIVES.match(reading.text, head):
+        return presents or len(reading.words) <= SHORT
+    return GREETING.match(reading.text, head) is not None and (presents or early)
+
+
+def is_contribution(reading: Reading) -> bool:
+    """Tell something said from mere agreement, thanks and repetition."""
+    if reading.repeats:
+        return False
+    substance = sum(AGREEMENT.fullmatch(word) is None for word in reading.words)
+    return substance > 2 or any(label.place is not Place.MIDDLE for label in reading.labels)

@@ -1,0 +1,388 @@
+"""What the posts of a session say of each one's topic, as a graph for `belief`.
+
+Nodes are the posts, in order of time, and after them the posts that somebody replied to and nobody has. Each node has
+what its own text and time say; edges join posts that are likely to have one topic.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import exp
+
+from transcripts.belief import Graph
+from transcripts.cues import CONTINUES, FAREWELL, THANKS, greets
+from transcripts.labels import Place
+from transcripts.model import INTRO, NONE, WRAPUP, Question, SessionPosts
+from transcripts.reading import Reading
+from transcripts.sessions import fold_tag
+from transcripts.similarity import centre, cosine, nearest, vectors
+from transcripts.weights import Weights
+
+SKEW = 2.0  # minutes by which the clocks of two networks may differ
+NEVER = 1e-4  # the weight of a topic that nobody can have thought of yet
+LAST_QUESTION = 8.0  # minutes that the last question has, even after the hour
+FAR = 30.0  # minutes over which what is said joins two posts
+STEM = 7  # letters: enough to tell words, few enough to join their forms
+ALIKE = 0.12  # the least similarity that counts
+NEIGHBOURS = 3
+X_EPOCH = 1288834974657  # milliseconds, of the time in X's ids
+TID = "234567abcdefghijklmnopqrstuvwxyz"  # of the time in Bluesky's
+
+
+@dataclass(slots=True)
+class Node:
+    """One post's evidence. `says` has odds by reason and topic, `why` the reason of each edge, in order."""
+
+    at: float
+    says: list[tuple[str, dict[int, float]]] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)
+
+
+class Evidence:
+    """All that speaks for a topic, before it is weighed together."""
+
+    def __init__(
+        self,
+        session: SessionPosts,
+        readings: Sequence[Reading],
+        questions: Sequence[Question],
+        moderators: Sequence[str],
+        known: Mapping[str, str],
+        weights: Weights,
+    ) -> None:
+        """Collect the evidence.
+
+        Args:
+            session: whose posts.
+            readings: of the same.
+            questions: at least one.
+            moderators: their keys.
+            known: topics by uid that a person gave.
+            weights: what each kind is worth.
+        """
+        self.weights = weights
+        self.readings = readings
+        self.moderators = frozenset(moderators)
+        self.zero = session.window.start
+        self.index = {reading.uid: index for index, reading in enumerate(readings)}
+        self.nodes = [Node(self._minutes(reading.at)) for reading in readings]
+        self.parts: dict[str, str] = {}
+        for question in questions:
+            for uid in question.parts:
+                self.parts.setdefault(uid, question.label)
+        posed = sorted((self._posed(question), question.label) for question in questions)
+        self.times = [moment for moment, _ in posed]
+        self.topics = [INTRO, *(label for _, label in posed), WRAPUP, NONE]
+        self.number = {topic: index for index, topic in enumerate(self.topics)}
+        self.asked = {label: index for index, (_, label) in enumerate(posed)}
+        self.end = self._minutes(session.window.end)
+        self.close = self._find_close()
+        self.over = max(self.end, self.times[-1] + LAST_QUESTION)
+        self.known = {self.index[uid]: self.number[topic] for uid, topic in self.parts.items() if uid in self.index}
+        self.known |= {
+            self.index[uid]: self.number[topic] for uid, topic in known.items() if uid in self.index and topic in self.number
+        }
+        self.edges: list[tuple[int, int, float]] = []
+        self.labelled: dict[int, int] = {}
+        self._read_texts()
+        self._compare(session, questions)
+        self._weigh_time()
+        self._join_replies()
+        self._join_people()
+
+    def graph(self) -> Graph:
+        """Weigh each node's own evidence and join the nodes."""
+        rows: list[list[float]] = []
+        for node in self.nodes:
+            row = [1.0] * len(self.topics)
+            for _, odds in node.says:
+                for topic, factor in odds.items():
+                    row[topic] *= factor
+            rows.append(row)
+        return Graph(rows, self.edges, self.known)
+
+    def reason(self, graph: Graph, index: int, topic: int) -> str:
+        """Say what spoke most for a topic: label, reply, quote, content or time."""
+        node = self.nodes[index]
+        strength: dict[str, float] = {}
+        for why, odds in node.says:
+            others = [odds.get(one, 1.0) for one in range(len(self.topics)) if one != topic]
+            strength[why] = strength.get(why, 1.0) * odds.get(topic, 1.0) / (sum(others) / len(others))
+        for why, message in zip(node.why, graph.inbox[index], strict=True):
+            others = [one for other, one in enumerate(message) if other != topic]
+            strength[why] = strength.get(why, 1.0) * message[topic] / (sum(others) / len(others))
+        return max(strength, key=lambda why: (strength[why], why))
+
+    # The text
+
+    def _read_texts(self) -> None:
+        """Take what each post says in so many words: labels, greetings, thanks, whom it speaks to."""
+        weights = self.weights
+        present = {reading.post.author_handle.removeprefix("@").casefold() for reading in self.readings if reading.post.author_handle}
+        authors = {reading.author for reading in self.readings}
+        early = self.times[1] if len(self.times) > 1 else self.times[0] + 10
+        for index, (reading, node) in enumerate(zip(self.readings, self.nodes, strict=True)):
+            firm = self._labels(index, reading)
+            if firm:
+                continue
+            replies = reading.post.reply_to is not None
+            if not replies and node.at < self.end and greets(reading, early=node.at < early):
+                self._say(index, "content", INTRO, weights.greets)
+            if node.at >= self.close:
+                thanks, farewell = THANKS.search(reading.text), FAREWELL.search(reading.text)
+                if thanks and farewell:
+                    self._say(index, "content", WRAPUP, weights.parts)
+                elif thanks or farewell:
+                    self._say(index, "content", WRAPUP, weights.thanks)
+                elif reading.author in self.moderators and not replies and node.at >= self.over:
+                    self._say(index, "content", WRAPUP, weights.chairs)
+            first = next(iter(reading.mentions), None)
+            if first is not None and reading.post.reply_to not in self.index:
+                addressed = reading.text.lstrip(" .\"“").startswith("@")
+                named = replies and reading.post.reply_to_author in authors
+                if addressed and not named and not present.intersection(reading.mentions):
+                    self._say(index, "content", NONE, weights.outsider)
+
+    def _labels(self, index: int, reading: Reading) -> bool:
+        """Take the labels; say whether one stands at the head or tail."""
+        weights, at = self.weights, self.nodes[index].at
+        chairs = reading.author in self.moderators
+        firm: list[str] = []
+        passing: list[str] = []
+        coming: list[str] = []
+        for label in reading.labels:
+            name = f"Q{label.number}"
+            if name not in self.asked:
+                continue
+            if self.times[self.asked[name]] > at + SKEW and not chairs:
+                coming.append(name)
+            elif label.place is Place.MIDDLE:
+                passing.append(name)
+            else:
+                firm.append(name)
+        for name in firm:
+            self._say(index, "label", name, weights.label if len(firm) == 1 else weights.two_labels)
+        if len(firm) == 1:
+            self.labelled[index] = self.number[firm[0]]
+        elif not firm:
+            for name in passing:
+                self._say(index, "label", name, weights.passing)
+            for name in coming:
+                self._say(index, "label", name, weights.slip / NEVER * weights.floor)
+        return bool(firm)
+
+    def _compare(self, session: SessionPosts, questions: Sequence[Question]) -> None:
+        """Compare words, links and hashtags: with the questions, with what is labelled, and with each other."""
+        weights = self.weights
+        tags = frozenset(fold_tag(tag) for tag in session.hashtags)
+        documents = [list(_terms(reading, tags)) for reading in self.readings]
+        made = vectors(documents)
+        asked = [
+            (self.number[question.label], centre(made[self.index[uid]] for uid in question.parts if uid in self.index))
+            for question in questions
+        ]
+        sure: dict[int, list[int]] = {}
+        for index, topic in {**self.labelled, **self.known}.items():
+            sure.setdefault(topic, []).append(index)
+        middles = [(topic, centre(made[index] for index in indexes), set(indexes)) for topic, indexes in sure.items()]
+        for index, vector in enumerate(made):
+            if not vector or index in self.known:
+                continue
+            odds: dict[int, float] = {}
+            for topic, question in asked:
+                odds[topic] = weights.like_question ** cosine(vector, question)
+            for topic, middle, indexes in middles:
+                if index not in indexes:
+                    odds[topic] = odds.get(topic, 1.0) * weights.like_answers ** cosine(vector, middle)
+            self.nodes[index].says.append(("content", odds))
+        for later, earlier, similarity in nearest(made, number=NEIGHBOURS, least=ALIKE, skip=self._asking()):
+            apart = self.nodes[later].at - self.nodes[earlier].at
+            self._join(later, earlier, weights.similar * min(1.0, similarity) * exp(-apart / weights.similar_fade), "content")
+
+    def _asking(self) -> set[int]:
+        return {self.index[uid] for uid in self.parts if uid in self.index}
+
+    # The time
+
+    def _weigh_time(self) -> None:
+        """Weigh each topic by the time since it was posed, and by what is labelled nearby."""
+        weights = self.weights
+        crowd = sorted((self.nodes[index].at, topic) for index, topic in {**self.labelled, **self.known}.items())
+        moments = [moment for moment, _ in crowd]
+        for index, node in enumerate(self.nodes):
+            if index not in self.known:
+                odds = self._by_clock(node.at)
+                for place in range(bisect_left(moments, node.at - 4 * weights.nearby), bisect_right(moments, node.at + 4 * weights.nearby)):
+                    moment, topic = crowd[place]
+                    odds[topic] = odds.get(topic, 0.0) + weights.crowd * exp(-abs(moment - node.at) / weights.nearby)
+                node.says.append(("time", odds))
+
+    def _by_clock(self, at: float) -> dict[int, float]:
+        weights = self.weights
+        odds: dict[int, float] = {}
+        for place, posed in enumerate(self.times):
+            since = at - posed
+            if since < 0:
+                odds[1 + place] = weights.floor * exp(since / 0.5) + NEVER
+                continue
+            share = 1 - exp(-(since + 0.1) / weights.ramp)
+            if place + 1 < len(self.times) and at > self.times[place + 1]:
+                share = exp(-(at - self.times[place + 1]) / weights.fade) + weights.floor
+            odds[1 + place] = share
+        first = at - self.times[0]
+        odds[self.number[INTRO]] = 1.0 if first < 0 else weights.floor / 3 + 0.5 * exp(-first / weights.arrivals)
+        late = at - self.close
+        odds[self.number[WRAPUP]] = weights.closing / (1 + exp(-max(-30.0, min(30.0, late)) / 2)) + NEVER
+        odds[self.number[NONE]] = weights.nothing
+        return odds
+
+    # What joins posts
+
+    def _join_replies(self) -> None:
+        """Join replies and quotes to what they answer; a post that nobody has stands for itself."""
+        weights = self.weights
+        missing: dict[str, int] = {}
+        self.authors: list[str | None] = [reading.author for reading in self.readings]
+        for index, reading in enumerate(self.readings):
+            above = reading.post.reply_to
+            if above is not None and above != reading.uid:
+                parent = self.index.get(above)
+                if parent is None:
+                    parent = missing.get(above)
+                    if parent is None:
+                        parent = missing[above] = self._stand_in(above, reading)
+                    strength = weights.reply
+                elif above in self.parts:
+                    strength = weights.reply_to_question
+                else:
+                    strength = weights.reply if reading.answers_somebody else weights.own_reply
+                self._join(index, parent, strength, "reply")
+            root = reading.post.conversation
+            if above is not None and above not in self.index and root != above and root in self.index:
+                self._join(index, self.index[root], weights.conversation, "reply")
+            quoted = self.index.get(reading.quotes or "")
+            if quoted is not None and quoted != index and reading.quotes != above:
+                asks = reading.quotes in self.parts
+                self._join(index, quoted, weights.quote_of_question if asks else weights.quote, "quote")
+
+    def _stand_in(self, uid: str, reply: Reading) -> int:
+        made = _time_of(uid)
+        at = self._minutes(made) if made else self._minutes(reply.at)
+        node = Node(min(at, self._minutes(reply.at)))
+        self.nodes.append(node)
+        self.authors.append(reply.post.reply_to_author)
+        odds = self._by_clock(node.at)
+        node.says.append(("time", odds))
+        return len(self.nodes) - 1
+
+    def _join_people(self) -> None:
+        """Join a person's posts, what two said to each other, and a post to the last of whom it names."""
+        weights = self.weights
+        handles = {
+            reading.post.author_handle.removeprefix("@").casefold(): reading.author
+            for reading in self.readings
+            if reading.post.author_handle
+        }
+        order = sorted(range(len(self.nodes)), key=lambda index: (self.nodes[index].at, index))
+        by_author: dict[str, int] = {}
+        by_pair: dict[tuple[str, str], int] = {}
+        for index in order:
+            author = self.authors[index]
+            if author is None:
+                continue
+            at = self.nodes[index].at
+            reading = self.readings[index] if index < len(self.readings) else None
+            last = by_author.get(author)
+            if last is not None and at - self.nodes[last].at <= FAR:
+                apart = at - self.nodes[last].at
+                if reading and CONTINUES.search(reading.text) and apart <= 5 and not reading.labels:
+                    strength = weights.continued
+                else:
+                    base = weights.moderator if author in self.moderators else weights.author
+                    strength = base * exp(-apart / weights.author_fade)
+                if not (reading and self.index.get(reading.post.reply_to or "") == last):
+                    self._join(index, last, strength, "time")
+            alone = reading is None or reading.post.reply_to not in self.index
+            for partner in self._partners(reading, author, handles) if reading else ():
+                key = (author, partner) if author < partner else (partner, author)
+                pair = by_pair.get(key)
+                spoke = by_author.get(partner)
+                if alone and pair is not None and pair != last and at - self.nodes[pair].at <= FAR:
+                    self._join(index, pair, weights.pair * exp(-(at - self.nodes[pair].at) / weights.pair_fade), "reply")
+                elif alone and spoke is not None and at - self.nodes[spoke].at <= FAR:
+                    apart = at - self.nodes[spoke].at
+                    self._join(index, spoke, weights.mention * exp(-apart / weights.mention_fade), "reply")
+                by_pair[key] = index
+            by_author[author] = index
+
+    def _partners(self, reading: Reading, author: str, handles: Mapping[str, str]) -> Iterator[str]:
+        """Whom a post speaks to: at most two, whom it replies to first."""
+        partners: dict[str, None] = {}
+        if reading.answers_somebody and reading.post.reply_to_author:
+            partners[reading.post.reply_to_author] = None
+        for handle in reading.mentions[:2]:
+            if handle in handles:
+                partners[handles[handle]] = None
+        partners.pop(author, None)
+        yield from list(partners)[:2]
+
+    # Small things
+
+    def _say(self, index: int, why: str, topic: str, odds: float) -> None:
+        self.nodes[index].says.append((why, {self.number[topic]: odds}))
+
+    def _join(self, one: int, other: int, strength: float, why: str) -> None:
+        if strength < 0.02 or one == other:
+            return
+        self.edges.append((one, other, min(strength, 0.995)))
+        self.nodes[one].why.append(why)
+        self.nodes[other].why.append(why)
+
+    def _minutes(self, moment: datetime) -> float:
+        return (moment - self.zero) / timedelta(minutes=1)
+
+    def _posed(self, question: Question) -> float:
+        index = self.index.get(question.uid)
+        return self.nodes[index].at if index is not None else 0.0
+
+    def _find_close(self) -> float:
+        """Find when the session closes: a moderator thanks after the last question, or the hour is over."""
+        end = self.end - 2
+        for reading, node in zip(self.readings, self.nodes, strict=True):
+            if node.at < self.times[-1] or reading.answers_somebody or reading.author not in self.moderators:
+                continue
+            if THANKS.search(reading.text) and FAREWELL.search(reading.text):
+                return min(end, node.at)
+        return max(end, self.times[-1])
+
+
+def _terms(reading: Reading, tags: frozenset[str]) -> Iterator[str]:
+    """The words of a post that may tell its topic, shortened; its links and its hashtags."""
+    for word in reading.words:
+        if len(word) > 3:
+            yield word[:STEM]
+    for tag in reading.post.hashtags or ():
+        folded = fold_tag(tag)
+        if folded not in tags:
+            yield folded[:STEM]
+    for link in reading.post.links or ():
+        yield link.url
+
+
+def _time_of(uid: str) -> datetime | None:
+    """When a post was made, from its id alone: X and Bluesky count time in theirs."""
+    platform, _, rest = uid.partition(":")
+    try:
+        if platform == "x" and len(rest) > 14 and rest.isdecimal():
+            return datetime.fromtimestamp(((int(rest) >> 22) + X_EPOCH) / 1000, UTC)
+        key = rest.rpartition("/")[2]
+        if platform == "bluesky" and re.fullmatch(f"[{TID}]{{13}}", key):
+            ticks = 0
+            for letter in key:
+                ticks = ticks * 32 + TID.index(letter)
+            return datetime.fromtimestamp((ticks >> 10) / 1_000_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
