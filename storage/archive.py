@@ -109,9 +109,14 @@ class Archive:
         if not files:
             con.register(name, spec.schema.empty_table())
         elif stored.folder:
-            con.read_parquet([_literal(uri) for uri in stored.uris(files)], union_by_name=True).create_view(
-                name, replace=True
-            )
+            rows = con.read_parquet([_literal(uri) for uri in stored.uris(files)], union_by_name=True)
+            if set(spec.columns) <= set(rows.columns):
+                rows.create_view(name, replace=True)
+                return
+            # All of the files are older than some column: it is unknown.
+            rows.create_view(f"{name}_older", replace=True)
+            con.register(f"{name}_shape", spec.schema.empty_table())
+            con.execute(queries.in_shape(name))
         else:
             delta = stored.open()
             assert delta is not None

@@ -258,6 +258,13 @@ def in_order(table: Table, source: str) -> str:
     return f"SELECT {_names(table.columns)} FROM {source} ORDER BY {order}"
 
 
+def in_shape(name: str) -> str:
+    """A view of files that lack columns, which `{name}_shape` has."""
+    return f"""
+    CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {name}_older UNION ALL BY NAME SELECT * FROM {name}_shape
+    """
+
+
 def window(table: Table, source: str) -> str:
     """A temporary table `windowed` of the rows in [$since, $until)."""
     return f"CREATE OR REPLACE TEMP TABLE windowed AS SELECT * FROM {source} WHERE {_within(table)}"

@@ -26,6 +26,7 @@ from deltalake.transaction import AddAction
 
 from knowarchive.errors import ConflictError, NewerArchiveError, StorageError
 from storage import durable
+from storage.migrations import VERSION_KEY, migrate, written_by
 from storage.schema import SCHEMA_VERSION, Table
 
 log = logging.getLogger("knowarchive.storage")
@@ -60,6 +61,7 @@ class StoredTable:
         self.folder = None if "://" in root else Path(root) / spec.name
         self.uri = str(self.folder) if self.folder else f"{root.rstrip('/')}/{spec.name}"
         self._delta: DeltaTable | None = None
+        self._is_current = False
 
     def open(self) -> DeltaTable | None:
         """Open at its newest whole version, or return None where there is no table yet.
@@ -82,10 +84,10 @@ class StoredTable:
             return None
         except (DeltaError, OSError) as error:
             raise StorageError(f"{self.uri}: cannot be opened: {_first_line(error)}") from error
-        written_by = int(delta.metadata().configuration.get("knowarchive.schema", SCHEMA_VERSION))
-        if written_by > SCHEMA_VERSION:
+        version_there = written_by(delta)
+        if version_there > SCHEMA_VERSION:
             raise NewerArchiveError(
-                f"{self.uri}: written by a newer version of Knowarchive (schema {written_by}, "
+                f"{self.uri}: written by a newer version of Knowarchive (schema {version_there}, "
                 f"this one knows {SCHEMA_VERSION}); upgrade to read it"
             )
         if version is None:
@@ -270,6 +272,26 @@ class StoredTable:
         return None
 
     def _ensure(self) -> None:
+        """Make the table if there is none, and bring it to this version's schema."""
+        if self._is_current:
+            return
+        self._create()
+        for attempt in range(1, COMMIT_TRIES + 1):
+            delta = self.open()
+            assert delta is not None
+            try:
+                migrated = migrate(delta, self.spec)
+            except DeltaError as error:
+                if attempt == COMMIT_TRIES:
+                    raise StorageError(f"{self.uri}: cannot be migrated: {_first_line(error)}") from error
+                self._delta = None  # another process is migrating it
+            else:
+                break
+        if migrated and self.folder:
+            durable.sync_log(self.folder)
+        self._is_current = True
+
+    def _create(self) -> None:
         if self.open() is not None:
             return
         try:
@@ -282,7 +304,7 @@ class StoredTable:
                 partition_by=["month"],
                 name=self.spec.name,
                 configuration={
-                    "knowarchive.schema": str(SCHEMA_VERSION),
+                    VERSION_KEY: str(SCHEMA_VERSION),
                     # The log keeps minima and maxima for ever, so only of columns that are nobody's.
                     "delta.dataSkippingStatsColumns": self.spec.month_of,
                     "delta.enableExpiredLogCleanup": "false",

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 
 from knowarchive import __version__
-from knowarchive.config import Config, find_config, load_config
 from knowarchive.cli.output import OneLineFormatter, tell
+from knowarchive.config import Config, find_config, load_config
 from knowarchive.errors import ConfigError, KnowarchiveError, StoppedError, UsageError
 
 # name: (module, one line for `--help`); the module defines `command`
@@ -67,6 +67,7 @@ def shared_options() -> list[click.Parameter]:
         click.Option(
             ["--config"],
             metavar="FILE",
+            is_eager=True,
             expose_value=False,
             callback=_take_config,
             help="Configuration; else $KNOWARCHIVE_CONFIG, else ./knowarchive.toml.",
@@ -74,6 +75,7 @@ def shared_options() -> list[click.Parameter]:
         click.Option(
             ["--debug"],
             is_flag=True,
+            is_eager=True,
             expose_value=False,
             callback=_take_debug,
             help="Show tracebacks and what is going on.",

@@ -1,5 +1,7 @@
 """`knowarchive import`: archive files into the archive."""
 
+import os
+import stat
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,17 +10,29 @@ from typing import TYPE_CHECKING
 import click
 
 from knowarchive.cli import Context
-from knowarchive.cli.output import one_line, print_json
+from knowarchive.cli.completion import complete_chat
+from knowarchive.cli.output import one_line, print_json, tell
 from knowarchive.cli.progress import Progress
+from knowarchive.errors import ReadError, UsageError
 
 if TYPE_CHECKING:
-    from pipelines.importing import Imported
+    from pipelines.importing import Imported, ImportSource
+
+OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # a shell's `<(…)`: somebody writes to it
+KINDS = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @click.option("--format", "format_name", default="auto", show_default=True, help="A format's name; found by content.")
-@click.option("--chat", metavar="NAME", help="File everything under this chat, hashtag or not.")
+@click.option(
+    "--chat", metavar="NAME", shell_complete=complete_chat, help="File everything under this chat, hashtag or not."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def command(context: Context, files: tuple[str, ...], format_name: str, chat: str | None, *, as_json: bool) -> int:
@@ -33,9 +47,7 @@ def command(context: Context, files: tuple[str, ...], format_name: str, chat: st
       zcat pull.jsonl.gz | knowarchive import -
     """
     from connectors import FORMATS
-    from connectors.files.reader import find_files
-    from knowarchive.errors import UsageError
-    from pipelines.importing import ImportSource, import_file
+    from pipelines.importing import import_file
     from pipelines.sessions import require_chat
     from pipelines.understanding import processors
     from storage.archive import Archive
@@ -45,18 +57,7 @@ def command(context: Context, files: tuple[str, ...], format_name: str, chat: st
         require_chat(config, chat)
     if format_name != "auto" and format_name not in FORMATS:
         raise UsageError(f"no format named {format_name!r}; there are: auto, {', '.join(FORMATS)}")
-    sources = []
-    for name in files:
-        if name == "-":
-            sources.append(ImportSource("standard input", stream=sys.stdin.buffer))
-            continue
-        path = Path(name)
-        if not path.exists():
-            raise UsageError(f"{name}: no such file or folder")
-        found = find_files(path)
-        if not found:
-            click.echo(f"knowarchive: {one_line(name)}: no files in this folder", err=True)
-        sources += [ImportSource(str(one), path=one) for one in found]
+    sources = _find_sources(files)
 
     archive = Archive(config.archive_url, config.state_dir)
     results: list[Imported] = []
@@ -73,22 +74,61 @@ def command(context: Context, files: tuple[str, ...], format_name: str, chat: st
                 on_progress=progress.advance,
             )
             results.append(result)
-            _tell(result)
+            _report(result)
     return _summarise(results, as_json=as_json)
 
 
-def _tell(result: "Imported") -> None:
+def _find_sources(names: tuple[str, ...]) -> "list[ImportSource]":
+    """The files that are meant, each once, in the order given. None is opened before all are found."""
+    from connectors.files.reader import find_files
+    from pipelines.importing import ImportSource
+
+    found: dict[str, ImportSource] = {}
+    for name in names:
+        if name == "-":
+            found.setdefault(name, ImportSource("standard input", stream=sys.stdin.buffer))
+            continue
+        path = Path(name)
+        _check_kind(path)
+        files = find_files(path)
+        if not files:
+            tell(f"knowarchive: {name}: no files in this folder")
+        for one in files:
+            found.setdefault(os.path.realpath(one), ImportSource(one_line(str(one)), path=one))
+    return list(found.values())
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse what is no file or folder: a device may never end, and a pipe that nobody writes to waits for ever."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: no such file or folder") from error
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read: {error.strerror}") from error
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return
+    if stat.S_ISFIFO(mode) and str(path).startswith(OPEN_ALREADY):
+        return
+    kind = next((kind for test, kind in KINDS if test(mode)), "something else")
+    raise UsageError(
+        f"{path}: is {kind}, not a file or folder; what a program writes is read with: … | knowarchive import -"
+    )
+
+
+def _report(result: "Imported") -> None:
     if result.error:
-        click.echo(f"knowarchive: {one_line(result.error)}", err=True)
+        tell(f"knowarchive: {result.error}")
     for gap in result.gaps:
-        click.echo(f"knowarchive: {one_line(gap)}", err=True)
+        tell(f"knowarchive: {gap}")
     for reason, count in result.reasons:
-        click.echo(f"knowarchive: {one_line(result.source)}: {count:,} quarantined: {one_line(reason)}", err=True)
+        tell(f"knowarchive: {result.source}: {count:,} quarantined: {reason}")
     if result.screened:
-        click.echo(f"knowarchive: {one_line(result.source)}: {result.screened:,} not public, not stored", err=True)
+        tell(f"knowarchive: {result.source}: {result.screened:,} not public, not stored")
 
 
 def _summarise(results: "list[Imported]", *, as_json: bool) -> int:
+    failed = sum(result.outcome is None for result in results)
     outcomes = [result.outcome for result in results if result.outcome]
     totals = {
         name: sum(getattr(outcome, name) for outcome in outcomes) for name in ("seen", "new", "changed", "quarantined")
@@ -109,6 +149,7 @@ def _summarise(results: "list[Imported]", *, as_json: bool) -> int:
         click.echo(
             f"{totals['seen']:,} posts seen in {len(outcomes)} file{'s' * (len(outcomes) != 1)}: "
             f"{totals['new']:,} new, {totals['changed']:,} changed, {totals['quarantined']:,} quarantined."
+            f"{f' {failed} could not be read.' if failed else ''}"
         )
     if not outcomes and results:
         return 1

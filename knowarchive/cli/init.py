@@ -16,14 +16,14 @@ TEMPLATE = """\
 # Secrets (tokens, passwords) never go into this file; they are read from the environment.
 
 [archive]
-url = "archive"                # a folder, beside this file unless absolute, or s3://bucket/prefix
-# state = "~/.local/state/knowarchive"   # scratch files and what can be rebuilt; private to you
+url = "archive"  # a folder, beside this file unless absolute, or s3://bucket/prefix
+# state = "~/.local/state/knowarchive"  # scratch files and what can be rebuilt; private to you
 
 [[chat]]
-name = "{name}"                # short: it becomes file names and addresses
+name = "{name}"  # short: it becomes file names and addresses
 title = "{title}"
-hashtags = ["{hashtag}"]       # without the sign; letter case does not matter
-timezone = "{timezone}"        # the sessions are named by their local date
+hashtags = ["{hashtag}"]  # without the sign; letter case does not matter
+timezone = "{timezone}"  # such as "America/New_York"; the sessions are named by their local date
 # When the chat is held, as an RFC 5545 rule in the chat's own time zone. Leave it out for a chat without a schedule:
 # sessions are then found by activity.
 schedule = "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0"
@@ -33,8 +33,8 @@ schedule = "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0"
 #   {{ rule = "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0", from = 2020-01-07 }},
 # ]
 duration = "1h"
-margin = ["15m", "30m"]        # how far before and after the hour a session reaches
-moderators = []                # such as "x:handle"; found by what they do where empty
+margin = ["15m", "30m"]  # how far before and after the hour a session reaches
+moderators = []  # such as "x:handle"; found by what they do where empty
 
   # Where the chat is held; a source each.
   [[chat.source]]

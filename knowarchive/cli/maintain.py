@@ -1,9 +1,15 @@
 """`knowarchive maintain`: keep the archive small and quick."""
 
+from datetime import timedelta
+
 import click
 
 from knowarchive.cli import Context
 from knowarchive.cli.output import print_json
+from knowarchive.config import parse_duration
+from knowarchive.errors import ConfigError, UsageError
+
+SHORTEST = timedelta(hours=1)  # files that are being written right now are in no version yet
 
 
 @click.command()
@@ -12,11 +18,10 @@ from knowarchive.cli.output import print_json
 @click.pass_obj
 def command(context: Context, keep: str, *, as_json: bool) -> None:
     """Fold and compact the archive. Reading and writing go on meanwhile; posts stay the same."""
-    from knowarchive.config import parse_duration
     from storage.archive import Archive
 
     config = context.config
-    retention = parse_duration(keep)
+    retention = _retention(keep)
     archive = Archive(config.archive_url, config.state_dir)
     result = {**archive.maintain(), "deleted": archive.vacuum(retention)}
     if as_json:
@@ -26,3 +31,13 @@ def command(context: Context, keep: str, *, as_json: bool) -> None:
             f"{result['files_before']} data files are now {result['files_after']}; "
             f"{result['deleted']} old ones were deleted."
         )
+
+
+def _retention(keep: str) -> timedelta:
+    try:
+        retention = parse_duration(keep)
+    except ConfigError as error:
+        raise UsageError(f"--keep: {error}") from error
+    if retention < SHORTEST:
+        raise UsageError(f"--keep {keep} is less than 1h, and would delete what others are writing or reading")
+    return retention

@@ -5,9 +5,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import click
-
-from knowarchive.cli.output import one_line
+from knowarchive.cli.output import one_line, tell
 
 if TYPE_CHECKING:
     import rich.progress
@@ -48,7 +46,7 @@ class Progress:
             self._bar.update(self._task, completed=consumed, posts=posts)
         elif not self._quiet and time.monotonic() - self._said >= PLAIN_EVERY:
             self._said = time.monotonic()
-            click.echo(f"{self._name}: {posts:,} posts so far", err=True)
+            tell(f"{self._name}: {posts:,} posts so far")
 
 
 def _make_bar() -> "rich.progress.Progress":

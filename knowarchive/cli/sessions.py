@@ -1,9 +1,15 @@
 """`knowarchive sessions`: which sessions there are."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from knowarchive.cli import Context
+from knowarchive.cli.completion import complete_chat
 from knowarchive.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from knowarchive.config import Config
 
 COLUMNS = {
     "chat": "Chat",
@@ -17,7 +23,7 @@ COLUMNS = {
 
 
 @click.command()
-@click.argument("chat", required=False)
+@click.argument("chat", required=False, shell_complete=complete_chat)
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 @click.pass_obj
 def command(context: Context, chat: str | None, *, as_json: bool) -> None:
@@ -34,4 +40,12 @@ def command(context: Context, chat: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_table(COLUMNS, rows, "No sessions yet; import a file with: knowarchive import FILE")
+        print_table(COLUMNS, rows, _empty(config, chat, anything=archive.extent() is not None))
+
+
+def _empty(config: "Config", chat: str | None, *, anything: bool) -> str:
+    if not config.chat:
+        return f"No chats yet; add a [[chat]] to {config.path}"
+    if not anything:
+        return "No sessions yet; import a file with: knowarchive import FILE"
+    return f"No posts of {chat or 'these chats'} in the archive; check hashtags and schedule in {config.path}"

@@ -15,32 +15,41 @@ from knowarchive.cli.output import print_json, print_table
 def command(context: Context, query: str | None, *, as_json: bool) -> None:
     r"""Run one SQL query (or the one on standard input) over posts, accounts, reposts, payloads, quarantine and runs.
 
+    Nothing but the archive can be read, and nothing written.
+
     \b
-    Example:
+    Examples:
       knowarchive sql "SELECT author_handle, count(*) AS posts FROM posts GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
+      knowarchive sql "DESCRIBE posts"
     """
     import duckdb
-    import pyarrow as pa
 
     from knowarchive.errors import UsageError
     from storage.archive import Archive
 
     if query is None:
-        if sys.stdin.isatty():
+        if sys.stdin is None or sys.stdin.isatty():
             raise UsageError('give a query, as in: knowarchive sql "SELECT count(*) FROM posts"')
-        query = sys.stdin.read()
+        query = sys.stdin.buffer.read().decode("utf-8", "replace")
     config = context.config
     archive = Archive(config.archive_url, config.state_dir)
     with archive.connect(alone=True) as con:
         archive.create_views(con)
+        con.execute("SET python_enable_replacements = false")  # a table is never one of our variables
         archive.lock_down(con)
         try:
-            result: duckdb.DuckDBPyRelation | None = con.sql(query)
-            rows = result.to_arrow_table() if result is not None else pa.table({})
-        except duckdb.Error as error:
+            statements = con.extract_statements(query)
+            # COPY and ATTACH could write into the archive's folder, which may be read
+            if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+                raise UsageError(
+                    "give one query that only reads, as in: SELECT count(*) FROM posts; others are not run"
+                )
+            rows = con.execute(statements[0]).to_arrow_table()
+            assert rows is not None
+            names = _unique(rows.column_names)
+            records = rows.rename_columns(names).to_pylist()
+        except (duckdb.Error, ValueError, OverflowError) as error:  # pyarrow's errors are ValueErrors
             raise UsageError(f"the query fails: {' '.join(str(error).split())}") from error
-        names = _unique(rows.column_names)
-        records = rows.rename_columns(names).to_pylist()
     if as_json:
         print_json(records)
     else:
@@ -49,9 +58,11 @@ def command(context: Context, query: str | None, *, as_json: bool) -> None:
 
 def _unique(names: list[str]) -> list[str]:
     """Column names as keys: a second `count` becomes `count_2`."""
-    seen: dict[str, int] = {}
-    unique = []
+    unique: list[str] = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+        number, candidate = 1, name
+        while candidate in unique:
+            number += 1
+            candidate = f"{name}_{number}"
+        unique.append(candidate)
     return unique

@@ -5,41 +5,73 @@ from pathlib import Path
 import click
 
 from knowarchive.cli import Context
+from knowarchive.cli.completion import complete_chat, complete_date
+from knowarchive.cli.output import tell, write_document
+
+SUFFIXES = {"htm": "html", "markdown": "md", "text": "txt"}  # beside the formats' own names
 
 
 @click.command()
-@click.argument("chat")
-@click.argument("date")
-@click.option("--format", "format_name", default=None, help="html, md, txt or json; by default from --output, or txt.")
-@click.option("--output", type=click.Path(path_type=Path), help="A file; standard output without it.")
+@click.argument("chat", shell_complete=complete_chat)
+@click.argument("date", shell_complete=complete_date)
+@click.option("--format", "format_name", help="html, md, txt or json; by default from --output, or txt.")
+@click.option("--output", metavar="FILE", help="Where to; standard output without it, or with -.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 @click.pass_obj
 def command(
-    context: Context, chat: str, date: str, format_name: str | None, output: Path | None, *, overwrite: bool
+    context: Context, chat: str, date: str, format_name: str | None, output: str | None, *, overwrite: bool
 ) -> None:
-    """Write one session of a chat. DATE is its local date (2015-05-19); a second one that day is DATE@HHMM."""
-    from knowarchive.errors import KnowarchiveError, UsageError
+    r"""Write one session of a chat.
+
+    DATE is its local date (2015-05-19); a second one that day is DATE@HHMM. Both are listed by: knowarchive sessions
+
+    \b
+    Examples:
+      knowarchive transcript critlib 2015-05-19
+      knowarchive transcript critlib 2015-05-19 --output recap.html
+    """
     from pipelines.sessions import make_transcript, require_chat
     from storage.archive import Archive
-    from transcripts.writers import FORMATS, render
+    from transcripts.writers import render
 
-    format_name = format_name or (output.suffix.removeprefix(".") if output else "txt")
-    if format_name not in FORMATS:
-        raise UsageError(f"no transcript format {format_name!r}; there are: {', '.join(FORMATS)}")
     config = context.config
     one = require_chat(config, chat)
-    if output and output.exists() and not overwrite:
-        raise KnowarchiveError(f"{output}: exists already; name another, or replace it with --overwrite")
+    target = Path(output) if output and output != "-" else None
+    format_name = _choose_format(format_name, target)
+    if target:
+        _check_target(target, overwrite=overwrite)
     archive = Archive(config.archive_url, config.state_dir)
     document = render(make_transcript(archive, one, date), format_name)
-    if output is None:
+    if target is None:
         click.echo(document, nl=not document.endswith("\n"))
         return
-    draft = output.with_name(f".{output.name}.part")
-    try:
-        draft.write_text(document, encoding="utf-8")
-        draft.replace(output)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise KnowarchiveError(f"{output}: cannot be written: {error.strerror}") from error
-    click.echo(f"Wrote {output}", err=True)
+    write_document(target, document)
+    tell(f"Wrote {target}")
+
+
+def _choose_format(given: str | None, target: Path | None) -> str:
+    from knowarchive.errors import UsageError
+    from transcripts.writers import FORMATS
+
+    if given is None and target is None:
+        return "txt"
+    name = (given if given is not None else target.suffix.removeprefix(".") if target else "").lower()
+    name = SUFFIXES.get(name, name)
+    if name in FORMATS:
+        return name
+    known = ", ".join(FORMATS)
+    if given is None:
+        raise UsageError(f"{target}: its ending is no transcript format; choose one with --format: {known}")
+    raise UsageError(f"no transcript format {given!r}; there are: {known}")
+
+
+def _check_target(target: Path, *, overwrite: bool) -> None:
+    """Refuse what will not work before the work is done."""
+    from knowarchive.errors import KnowarchiveError
+
+    if target.is_dir():
+        raise KnowarchiveError(f"{target}: is a folder; name a file in it")
+    if not target.absolute().parent.is_dir():
+        raise KnowarchiveError(f"{target}: there is no folder {target.parent}; make it first")
+    if target.exists() and not overwrite:
+        raise KnowarchiveError(f"{target}: exists already; name another, or replace it with --overwrite")
