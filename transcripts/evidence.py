@@ -23,21 +23,24 @@ from transcripts.weights import Weights
 SKEW = 2.0  # minutes by which the clocks of two networks may differ
 NEVER = 1e-4  # the weight of a topic that nobody can have thought of yet
 LAST_QUESTION = 8.0  # minutes that the last question has, even after the hour
+CIRCLES = 60  # posts back that are looked at for the same people
 FAR = 30.0  # minutes over which what is said joins two posts
 STEM = 7  # letters: enough to tell words, few enough to join their forms
 ALIKE = 0.12  # the least similarity that counts
 NEIGHBOURS = 3
+WEAK = 0.02  # a pull below it is none
 X_EPOCH = 1288834974657  # milliseconds, of the time in X's ids
 TID = "234567abcdefghijklmnopqrstuvwxyz"  # of the time in Bluesky's
 
 
 @dataclass(slots=True)
 class Node:
-    """One post's evidence. `says` has odds by reason and topic, `why` the reason of each edge, in order."""
+    """One post's evidence: `clock` weighs the topics of the moment, `says` has odds by reason, `pulls` are its sources."""
 
     at: float
+    clock: dict[int, float] = field(default_factory=dict)
     says: list[tuple[str, dict[int, float]]] = field(default_factory=list)
-    why: list[str] = field(default_factory=list)
+    pulls: dict[int, tuple[float, str]] = field(default_factory=dict)  # node: how strongly, and why
 
 
 class Evidence:
@@ -84,8 +87,8 @@ class Evidence:
         self.known |= {
             self.index[uid]: self.number[topic] for uid, topic in known.items() if uid in self.index and topic in self.number
         }
-        self.edges: list[tuple[int, int, float]] = []
         self.labelled: dict[int, int] = {}
+        self.slips: set[tuple[str, str]] = set()
         self._read_texts()
         self._compare(session, questions)
         self._weigh_time()
@@ -94,26 +97,33 @@ class Evidence:
 
     def graph(self) -> Graph:
         """Weigh each node's own evidence and join the nodes."""
-        rows: list[list[float]] = []
+        topics = range(len(self.topics))
+        evidence: list[list[float]] = []
         for node in self.nodes:
             row = [1.0] * len(self.topics)
             for _, odds in node.says:
                 for topic, factor in odds.items():
                     row[topic] *= factor
-            rows.append(row)
-        return Graph(rows, self.edges, self.known)
+            evidence.append(row)
+        priors = [[node.clock.get(topic, NEVER) for topic in topics] for node in self.nodes]
+        sources = [[(source, pull) for source, (pull, _) in node.pulls.items()] for node in self.nodes]
+        return Graph(priors, evidence, sources, self.known)
 
     def reason(self, graph: Graph, index: int, topic: int) -> str:
         """Say what spoke most for a topic: label, reply, quote, content or time."""
         node = self.nodes[index]
+        others = len(self.topics) - 1
         strength: dict[str, float] = {}
         for why, odds in node.says:
-            others = [odds.get(one, 1.0) for one in range(len(self.topics)) if one != topic]
-            strength[why] = strength.get(why, 1.0) * odds.get(topic, 1.0) / (sum(others) / len(others))
-        for why, message in zip(node.why, graph.inbox[index], strict=True):
-            others = [one for other, one in enumerate(message) if other != topic]
-            strength[why] = strength.get(why, 1.0) * message[topic] / (sum(others) / len(others))
-        return max(strength, key=lambda why: (strength[why], why))
+            rest = sum(odds.get(one, 1.0) for one in range(others + 1) if one != topic) / others
+            strength[why] = strength.get(why, 1.0) * odds.get(topic, 1.0) / rest
+        own = max(strength, key=lambda why: (strength[why], why), default="")
+        above: dict[str, float] = {"time": graph.priors[index][topic]}
+        for (source, pull), (_, why) in zip(graph.sources[index], node.pulls.values(), strict=True):
+            above[why] = above.get(why, 0.0) + pull * graph.beliefs[source][topic]
+        best = max(above, key=lambda why: (above[why], why))
+        rest = (1.0 - sum(above.values())) / others or 1e-9
+        return own if own and strength[own] > sum(above.values()) / rest else best
 
     # The text
 
@@ -170,7 +180,9 @@ class Evidence:
             for name in passing:
                 self._say(index, "label", name, weights.passing)
             for name in coming:
-                self._say(index, "label", name, weights.slip / NEVER * weights.floor)
+                if (reading.author, name) not in self.slips:  # one mistake, however often it is repeated
+                    self.slips.add((reading.author, name))
+                    self._say(index, "label", name, weights.slip / NEVER)
         return bool(firm)
 
     def _compare(self, session: SessionPosts, questions: Sequence[Question]) -> None:
@@ -217,7 +229,7 @@ class Evidence:
                 for place in range(bisect_left(moments, node.at - 4 * weights.nearby), bisect_right(moments, node.at + 4 * weights.nearby)):
                     moment, topic = crowd[place]
                     odds[topic] = odds.get(topic, 0.0) + weights.crowd * exp(-abs(moment - node.at) / weights.nearby)
-                node.says.append(("time", odds))
+                node.clock = odds
 
     def _by_clock(self, at: float) -> dict[int, float]:
         weights = self.weights
@@ -225,7 +237,7 @@ class Evidence:
         for place, posed in enumerate(self.times):
             since = at - posed
             if since < 0:
-                odds[1 + place] = weights.floor * exp(since / 0.5) + NEVER
+                odds[1 + place] = weights.floor * exp(since / 0.5) + NEVER  # clocks differ
                 continue
             share = 1 - exp(-(since + 0.1) / weights.ramp)
             if place + 1 < len(self.times) and at > self.times[place + 1]:
@@ -273,12 +285,11 @@ class Evidence:
         node = Node(min(at, self._minutes(reply.at)))
         self.nodes.append(node)
         self.authors.append(reply.post.reply_to_author)
-        odds = self._by_clock(node.at)
-        node.says.append(("time", odds))
+        node.clock = self._by_clock(node.at)
         return len(self.nodes) - 1
 
     def _join_people(self) -> None:
-        """Join a person's posts, what two said to each other, and a post to the last of whom it names."""
+        """Join a person's posts, what the same people said to each other, and a post to the last of whom it names."""
         weights = self.weights
         handles = {
             reading.post.author_handle.removeprefix("@").casefold(): reading.author
@@ -286,59 +297,66 @@ class Evidence:
             if reading.post.author_handle
         }
         order = sorted(range(len(self.nodes)), key=lambda index: (self.nodes[index].at, index))
-        by_author: dict[str, int] = {}
-        by_pair: dict[tuple[str, str], int] = {}
+        last_of: dict[str, int] = {}
+        circles: list[tuple[float, int, frozenset[str]]] = []  # who spoke to whom
         for index in order:
             author = self.authors[index]
             if author is None:
                 continue
             at = self.nodes[index].at
             reading = self.readings[index] if index < len(self.readings) else None
-            last = by_author.get(author)
+            last = last_of.get(author)
             if last is not None and at - self.nodes[last].at <= FAR:
                 apart = at - self.nodes[last].at
                 if reading and CONTINUES.search(reading.text) and apart <= 5 and not reading.labels:
-                    strength = weights.continued
+                    self._join(index, last, weights.continued, "time")
                 else:
                     base = weights.moderator if author in self.moderators else weights.author
-                    strength = base * exp(-apart / weights.author_fade)
-                if not (reading and self.index.get(reading.post.reply_to or "") == last):
-                    self._join(index, last, strength, "time")
-            alone = reading is None or reading.post.reply_to not in self.index
-            for partner in self._partners(reading, author, handles) if reading else ():
-                key = (author, partner) if author < partner else (partner, author)
-                pair = by_pair.get(key)
-                spoke = by_author.get(partner)
-                if alone and pair is not None and pair != last and at - self.nodes[pair].at <= FAR:
-                    self._join(index, pair, weights.pair * exp(-(at - self.nodes[pair].at) / weights.pair_fade), "reply")
-                elif alone and spoke is not None and at - self.nodes[spoke].at <= FAR:
-                    apart = at - self.nodes[spoke].at
-                    self._join(index, spoke, weights.mention * exp(-apart / weights.mention_fade), "reply")
-                by_pair[key] = index
-            by_author[author] = index
+                    self._join(index, last, base * exp(-apart / weights.author_fade), "time")
+            if reading is not None:
+                named = self._named(reading, handles)
+                circle = frozenset((author, *named))
+                alone = reading.post.reply_to not in self.index
+                if named and alone:
+                    best = max(
+                        (
+                            (len(circle & other) / len(circle | other) * exp(-(at - then) / weights.circle_fade), -one)
+                            for then, one, other in circles[-CIRCLES:]
+                            if len(circle & other) >= 2 and at - then <= FAR
+                        ),
+                        default=None,
+                    )
+                    if best is not None:
+                        self._join(index, -best[1], weights.circle * best[0], "reply")
+                    for partner in named[:2]:
+                        spoke = last_of.get(partner)
+                        if spoke is not None and at - self.nodes[spoke].at <= FAR:
+                            apart = at - self.nodes[spoke].at
+                            self._join(index, spoke, weights.mention * exp(-apart / weights.mention_fade), "reply")
+                if named:
+                    circles.append((at, index, circle))
+            last_of[author] = index
 
-    def _partners(self, reading: Reading, author: str, handles: Mapping[str, str]) -> Iterator[str]:
-        """Whom a post speaks to: at most two, whom it replies to first."""
-        partners: dict[str, None] = {}
+    def _named(self, reading: Reading, handles: Mapping[str, str]) -> list[str]:
+        """Whom a post speaks to, of those who are here; whom it replies to first."""
+        named: dict[str, None] = {}
         if reading.answers_somebody and reading.post.reply_to_author:
-            partners[reading.post.reply_to_author] = None
-        for handle in reading.mentions[:2]:
-            if handle in handles:
-                partners[handles[handle]] = None
-        partners.pop(author, None)
-        yield from list(partners)[:2]
+            named[reading.post.reply_to_author] = None
+        for handle in reading.mentions:
+            named[handles.get(handle, handle)] = None
+        named.pop(reading.author, None)
+        return list(named)
 
     # Small things
 
     def _say(self, index: int, why: str, topic: str, odds: float) -> None:
         self.nodes[index].says.append((why, {self.number[topic]: odds}))
 
-    def _join(self, one: int, other: int, strength: float, why: str) -> None:
-        if strength < 0.02 or one == other:
-            return
-        self.edges.append((one, other, min(strength, 0.995)))
-        self.nodes[one].why.append(why)
-        self.nodes[other].why.append(why)
+    def _join(self, node: int, source: int, pull: float, why: str) -> None:
+        """Let a node take its topic from another; of two ways to the same one the stronger counts."""
+        pulls = self.nodes[node].pulls
+        if pull >= WEAK and node != source and pull > pulls.get(source, (0.0, ""))[0]:
+            pulls[source] = (pull, why)
 
     def _minutes(self, moment: datetime) -> float:
         return (moment - self.zero) / timedelta(minutes=1)
@@ -349,13 +367,13 @@ class Evidence:
 
     def _find_close(self) -> float:
         """Find when the session closes: a moderator thanks after the last question, or the hour is over."""
-        end = self.end - 2
+        end = max(self.end - 2, self.times[-1] + LAST_QUESTION / 2)
         for reading, node in zip(self.readings, self.nodes, strict=True):
             if node.at < self.times[-1] or reading.answers_somebody or reading.author not in self.moderators:
                 continue
             if THANKS.search(reading.text) and FAREWELL.search(reading.text):
                 return min(end, node.at)
-        return max(end, self.times[-1])
+        return end
 
 
 def _terms(reading: Reading, tags: frozenset[str]) -> Iterator[str]:

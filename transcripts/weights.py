@@ -10,47 +10,47 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Odds are factors on a topic's weight; strengths are probabilities; times are minutes; rates are shares."""
+    """Odds are factors on a topic, pulls are relative to the pull of the moment (1), times are minutes."""
 
     # The post's own text, as odds for the topic that it speaks for.
     label: float = 150.0  # at the head or tail
     two_labels: float = 20.0  # for each of two or more
-    passing: float = 5.0  # a label in mid-sentence
-    slip: float = 4.0  # the label of a question still to come
+    passing: float = 8.0  # a label in mid-sentence
+    slip: float = 0.3  # the label of a question still to come, where the current one has 1
     greets: float = 60.0  # and says who it is, or comes early
     parts: float = 60.0  # thanks and says farewell, when the session closes
-    thanks: float = 6.0  # or does one of them
-    chairs: float = 6.0  # a moderator who says something of no question when it is over
-    outsider: float = 5.0  # for `none`: it speaks to somebody who is not there
-    like_question: float = 5.0  # as similar as can be to the words of a question
-    like_answers: float = 8.0  # or to what is labelled with it
+    thanks: float = 8.0  # or does one of them
+    chairs: float = 4.0  # a moderator who says something of no question when it is over
+    outsider: float = 6.0  # for `none`: it speaks to somebody who is not there
+    like_question: float = 8.0  # as similar as can be to the words of a question
+    like_answers: float = 15.0  # or to what is labelled with it
 
-    # The time: how much each topic is talked about.
+    # The moment: how much each topic is talked about.
     ramp: float = 1.0  # until a new question is taken up
     fade: float = 6.0  # until the last one is left
-    floor: float = 0.03  # what remains of an old one
-    arrivals: float = 3.0  # for how long people still arrive after the first question
+    floor: float = 0.05  # what remains of an old one
+    arrivals: float = 4.0  # for how long people still arrive after the first question
     closing: float = 0.5  # wrapup, when it is over
-    nothing: float = 0.03  # none, at any time
-    crowd: float = 0.5  # what each labelled post nearby adds
+    nothing: float = 0.05  # none, at any time
+    crowd: float = 0.3  # what each labelled post nearby adds
     nearby: float = 3.0
 
-    # Strengths of what joins two posts.
-    reply: float = 0.93
-    reply_to_question: float = 0.9
-    own_reply: float = 0.95
-    quote: float = 0.7
-    quote_of_question: float = 0.9
-    continued: float = 0.9  # (2/2)
-    conversation: float = 0.6  # only its first post is known
-    pair: float = 0.6  # what two persons said to each other just before
-    pair_fade: float = 12.0
-    author: float = 0.5  # what the same person said just before
-    author_fade: float = 5.0
-    moderator: float = 0.3  # the same, of a moderator
-    mention: float = 0.5
+    # How strongly a post takes up the topic of another.
+    reply: float = 20.0
+    reply_to_question: float = 15.0
+    own_reply: float = 25.0
+    quote: float = 4.0
+    quote_of_question: float = 10.0
+    continued: float = 15.0  # (2/2)
+    conversation: float = 3.0  # only its first post is known
+    circle: float = 6.0  # the same people spoke to each other just before
+    circle_fade: float = 15.0
+    author: float = 0.8  # the same person spoke just before
+    author_fade: float = 6.0
+    moderator: float = 0.4  # the same, of a moderator
+    mention: float = 1.5
     mention_fade: float = 6.0
-    similar: float = 0.6  # at a similarity of 1
+    similar: float = 3.0  # at a similarity of 1
     similar_fade: float = 25.0
 
 
