@@ -115,12 +115,15 @@ def load_session(archive: Archive, chat: Chat, window: Window) -> SessionPosts:
     here = {post.uid for post in posts}
     wanted = {uid for post in posts for uid in (post.reply_to, post.quote_of) if uid and uid not in here}
     runs = archive.runs(window.opens, window.closes)
+    reposts = tuple(repost for repost in archive.reposts(window.opens, window.closes) if repost.post_uid in here)
+    people = {repost.account_uid for repost in reposts if repost.account_uid}
     return _session(
         chat,
         window,
         posts,
         context=tuple(archive.posts_by_uid(sorted(wanted), window.closes)),
-        reposts=tuple(repost for repost in archive.reposts(window.opens, window.closes) if repost.post_uid in here),
+        reposts=reposts,
+        accounts=archive.accounts(sorted(people - {post.author_uid for post in posts})),
         coverage=tuple(_coverage(run) for run in runs if run.chat in {None, chat.name}),
     )
 

@@ -161,7 +161,8 @@ def weighed(table: Table) -> str:
     """
     key = table.key
     knows = _mask(f'"{name}" IS NOT NULL' for name in _told_fields(table))
-    text = "hash(text)" if "text" in table.fields else "NULL::UBIGINT"
+    # The hash of NULL is a number too, and would make a text of what is unknown.
+    text = "CASE WHEN text IS NOT NULL THEN hash(text) END" if "text" in table.fields else "NULL::UBIGINT"
     moment = "{'observed_at': observed_at, 'rank': rank}"
     return f"""
     CREATE OR REPLACE TEMP TABLE weighed AS

@@ -106,5 +106,11 @@ def environment():
 def run(folder, *arguments, **options):
     """Run a command to its end."""
     return subprocess.run(
-        command(folder, *arguments), env=environment(), cwd=folder, capture_output=True, text=True, check=False, **options
+        command(folder, *arguments),
+        env=environment(),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
     )

@@ -89,6 +89,7 @@ class Evidence:
         }
         self.labelled: dict[int, int] = {}
         self.slips: set[tuple[str, str]] = set()
+        self.turning: set[int] = set()  # posts that greet or part: they take up nothing that was said
         self._read_texts()
         self._compare(session, questions)
         self._weigh_time()
@@ -134,16 +135,17 @@ class Evidence:
         authors = {reading.author for reading in self.readings}
         early = self.times[1] if len(self.times) > 1 else self.times[0] + 10
         for index, (reading, node) in enumerate(zip(self.readings, self.nodes, strict=True)):
-            firm = self._labels(index, reading)
-            if firm:
+            if self._labels(index, reading):
                 continue
             replies = reading.post.reply_to is not None
             if not replies and node.at < self.end and greets(reading, early=node.at < early):
                 self._say(index, "content", INTRO, weights.greets)
+                self.turning.add(index)
             if node.at >= self.close:
                 thanks, farewell = THANKS.search(reading.text), FAREWELL.search(reading.text)
                 if thanks and farewell:
                     self._say(index, "content", WRAPUP, weights.parts)
+                    self.turning.add(index)
                 elif thanks or farewell:
                     self._say(index, "content", WRAPUP, weights.thanks)
                 elif reading.author in self.moderators and not replies and node.at >= self.over:
@@ -162,12 +164,13 @@ class Evidence:
         firm: list[str] = []
         passing: list[str] = []
         coming: list[str] = []
+        announced: list[str] = []
         for label in reading.labels:
             name = f"Q{label.number}"
             if name not in self.asked:
                 continue
-            if self.times[self.asked[name]] > at + SKEW and not chairs:
-                coming.append(name)
+            if self.times[self.asked[name]] > at + SKEW:
+                (announced if chairs else coming).append(name)
             elif label.place is Place.MIDDLE:
                 passing.append(name)
             else:
@@ -179,6 +182,8 @@ class Evidence:
         elif not firm:
             for name in passing:
                 self._say(index, "label", name, weights.passing)
+            for name in announced:
+                self._say(index, "label", name, weights.announced / NEVER)
             for name in coming:
                 if (reading.author, name) not in self.slips:  # one mistake, however often it is repeated
                     self.slips.add((reading.author, name))
@@ -256,6 +261,7 @@ class Evidence:
         """Join replies and quotes to what they answer; a post that nobody has stands for itself."""
         weights = self.weights
         missing: dict[str, int] = {}
+        self.spoken_to: dict[int, tuple[str, ...]] = {}  # by a post that nobody has: whoever answers it, most likely
         self.authors: list[str | None] = [reading.author for reading in self.readings]
         for index, reading in enumerate(self.readings):
             above = reading.post.reply_to
@@ -285,6 +291,7 @@ class Evidence:
         node = Node(min(at, self._minutes(reply.at)))
         self.nodes.append(node)
         self.authors.append(reply.post.reply_to_author)
+        self.spoken_to[len(self.nodes) - 1] = (reply.author,)
         node.clock = self._by_clock(node.at)
         return len(self.nodes) - 1
 
@@ -304,30 +311,16 @@ class Evidence:
             if author is None:
                 continue
             at = self.nodes[index].at
-            reading = self.readings[index] if index < len(self.readings) else None
             last = last_of.get(author)
-            if last is not None and at - self.nodes[last].at <= FAR:
-                apart = at - self.nodes[last].at
-                if reading and CONTINUES.search(reading.text) and apart <= 5 and not reading.labels:
-                    self._join(index, last, weights.continued, "time")
-                else:
-                    base = weights.moderator if author in self.moderators else weights.author
-                    self._join(index, last, base * exp(-apart / weights.author_fade), "time")
-            if reading is not None:
-                named = self._named(reading, handles)
-                circle = frozenset((author, *named))
-                alone = reading.post.reply_to not in self.index
-                if named and alone:
-                    best = max(
-                        (
-                            (len(circle & other) / len(circle | other) * exp(-(at - then) / weights.circle_fade), -one)
-                            for then, one, other in circles[-CIRCLES:]
-                            if len(circle & other) >= 2 and at - then <= FAR
-                        ),
-                        default=None,
-                    )
-                    if best is not None:
-                        self._join(index, -best[1], weights.circle * best[0], "reply")
+            last_of[author] = index
+            reading = self.readings[index] if index < len(self.readings) else None
+            named = self._named(reading, handles) if reading else list(self.spoken_to.get(index, ()))
+            circle = frozenset((author, *named))
+            if index not in self.turning:
+                if last is not None and at - self.nodes[last].at <= FAR:
+                    self._join_author(index, last, reading)
+                if named and (reading is None or reading.post.reply_to not in self.index):
+                    self._join_circle(index, circle, circles)
                     for partner in named[:2]:
                         spoke = last_of.get(partner)
                         if spoke is not None and at - self.nodes[spoke].at <= FAR:
@@ -335,7 +328,31 @@ class Evidence:
                             self._join(index, spoke, weights.mention * exp(-apart / weights.mention_fade), "reply")
                 if named:
                     circles.append((at, index, circle))
-            last_of[author] = index
+
+    def _join_author(self, index: int, last: int, reading: Reading | None) -> None:
+        weights = self.weights
+        apart = self.nodes[index].at - self.nodes[last].at
+        if reading and CONTINUES.search(reading.text) and apart <= 5 and not reading.labels:
+            self._join(index, last, weights.continued, "time")
+        else:
+            base = weights.moderator if self.authors[index] in self.moderators else weights.author
+            self._join(index, last, base * exp(-apart / weights.author_fade), "time")
+
+    def _join_circle(self, index: int, circle: frozenset[str], circles: list[tuple[float, int, frozenset[str]]]) -> None:
+        """Join a post to the last one that mostly the same people exchanged."""
+        weights = self.weights
+        at = self.nodes[index].at
+        best, found = 0.0, None
+        for then, one, other in reversed(circles[-CIRCLES:]):
+            if at - then > FAR:
+                break
+            shared = len(circle & other)
+            if shared >= 2:
+                weight = shared / len(circle | other) * exp(-(at - then) / weights.circle_fade)
+                if weight > best:
+                    best, found = weight, one
+        if found is not None:
+            self._join(index, found, weights.circle * best, "reply")
 
     def _named(self, reading: Reading, handles: Mapping[str, str]) -> list[str]:
         """Whom a post speaks to, of those who are here; whom it replies to first."""

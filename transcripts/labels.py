@@ -39,6 +39,8 @@ LABEL = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+BARE = "#"  # the script of a number without a word, as in "1. Which bird?"
+NUMBERED = re.compile(r"(?P<number>\d{1,2})(?:[.)\]:]\)?(?=\s)|[．、）:]|\s[-–—]\s)(?=\s*\S)")
 ALSO = re.compile(r"\s*(?:,|&|\+|and|und|et|y|e)\s*(?:[QA]\s?)?(\d{1,2})(?![\w.:/%])", re.IGNORECASE)
 # What may stand before a label that is still at the head of a post.
 LEAD_IN = re.compile(
@@ -111,6 +113,14 @@ def find_labels(text: str) -> tuple[Label, ...]:
             found.append(Label(kind, number, place, script, match.start(), end))
     unique = {(label.kind, label.number): label for label in reversed(found)}
     return tuple(label for label in found if unique[label.kind, label.number] is label)
+
+
+def find_bare(text: str) -> Label | None:
+    """Find the number without a word that a plain text opens with, as in `3. Which bird?` or `3) ...`."""
+    match = NUMBERED.match(text, before_words(text))
+    if match is None or int(match["number"]) > HIGHEST:
+        return None
+    return Label(Kind.QUESTION, int(match["number"]), Place.HEAD, BARE, match.start(), match.end())
 
 
 def before_words(text: str) -> int:

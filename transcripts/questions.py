@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from transcripts.labels import Kind, Label, Place, after_label, find_labels
+from transcripts.labels import BARE, Kind, Label, Place, after_label, find_bare, find_labels
 from transcripts.model import Question, SessionPosts
 from transcripts.people import is_configured
 from transcripts.reading import Reading, read
@@ -21,8 +21,10 @@ SUPPORTED = 0.5  # by other signs of a moderator
 TAKEN_UP = 0.99  # the score of a number that is new, asks, and was taken up by four people
 SAME = 0.8  # of the words of two texts that are one
 FIRST_SUBS = (None, "a", "1")  # Q1a and Q1.1 open a question, Q1b does not
-SCRIPTS = ("q", "t", "p", "f")  # tried in this order: Q1, Topic 1, Pregunta 1, Frage 1
+SCRIPTS = ("q", "t", "p", "f", BARE)  # tried in this order: Q1, Topic 1, Pregunta 1, Frage 1, "1."
 
+SENTENCE = re.compile(r"(?:^|[.!?:;…–—-])[\s(\[*_]*$")
+FIRST_PART = re.compile(r"\(?1\s?(?:/|of)\s?[2-9]", re.IGNORECASE)
 CONTINUED = re.compile(r"(?<![\w/])(?:\(?[1-9]\s?(?:/|of)\s?[1-9]\)?|cont(?:\.|'?d|inued)?)(?![\w/])", re.IGNORECASE)
 SECOND_PART = re.compile(r"\(?(?:cont(?:\.|'?d|inued)?(?!\w)|[2-9]\s?(?:/|of)\s?[2-9])", re.IGNORECASE)
 AGAIN = re.compile(
@@ -220,7 +222,7 @@ def _candidates(readings: Sequence[Reading], session: SessionPosts, script: str)
         repeats[repost.post_uid] = repeats.get(repost.post_uid, 0) + 1
     labelled: dict[int, list[Reading]] = {}
     for reading in readings:
-        for number in reading.numbers | {label.number for label in reading.labels if _poses(reading, label, script)}:
+        for number in _numbers(reading, script):
             labelled.setdefault(number, []).append(reading)
     found: dict[int, list[_Candidate]] = {}
     for number, using in labelled.items():
@@ -232,17 +234,34 @@ def _candidates(readings: Sequence[Reading], session: SessionPosts, script: str)
         after.reverse()
         before: set[str] = set()
         for reading, followers in zip(using, after, strict=True):
-            label = next((one for one in reading.labels if one.number == number and _poses(reading, one, script)), None)
+            label = _posing(reading, number, script)
             ahead = len(before) - (reading.author in before)
             if label is not None and ahead <= 2:
                 repeated = max(reading.post.reposts or 0, repeats.get(reading.uid, 0))
                 taken = followers + len(takers.get(reading.uid, set()) - {reading.author}) + (repeated > 0)
                 lead = (1.0, 0.5, 0.25)[ahead]
                 opens = number <= 1 and taken > 0
-                score = lead * (0.4 + 0.3 * ("?" in reading.text) + 0.3 * min(taken, 4) / 4 + 0.15 * opens)
+                asks = "?" in reading.text or FIRST_PART.match(after_label(reading.text, label)) is not None
+                score = lead * (0.4 + 0.3 * asks + 0.3 * min(taken, 4) / 4 + 0.15 * opens)
                 found.setdefault(number, []).append(_Candidate(reading, label, score))
             before.add(reading.author)
     return found
+
+
+def _numbers(reading: Reading, script: str) -> frozenset[int]:
+    """The numbers that a post poses or takes up."""
+    if script == BARE:
+        return reading.numbers | ({reading.bare.number} if reading.bare else set())
+    return reading.numbers | {label.number for label in reading.labels if _poses(reading, label, script)}
+
+
+def _posing(reading: Reading, number: int, script: str) -> Label | None:
+    """The label with which a post could pose a number."""
+    if script == BARE:
+        label = reading.bare
+        asks = label is not None and label.number == number and "?" in reading.text
+        return label if asks and not reading.answers_somebody and not COPIED.search(reading.text) else None
+    return next((one for one in reading.labels if one.number == number and _poses(reading, one, script)), None)
 
 
 def _poses(reading: Reading, label: Label, script: str) -> bool:
@@ -251,13 +270,20 @@ def _poses(reading: Reading, label: Label, script: str) -> bool:
         return False
     if reading.answers_somebody or COPIED.search(reading.text) or len({one.number for one in reading.labels}) > 2:
         return False
-    if any(one.number > label.number for one in reading.labels):
-        return False  # as in "so much for Q1, on to Q2"
+    following = [one for one in reading.labels if one.start >= label.end and one.number != label.number]
+    rest = after_label(reading.text, label)
+    if following:
+        rest = reading.text[label.end : following[0].start]
+    if any(one.number > label.number for one in reading.labels) and "?" not in rest:
+        return False  # as in "so much for Q1, on to Q2"; two that both ask are two questions in one post
     if SECOND_PART.match(after_label(reading.text, label)):
         return False
     if label.place is Place.HEAD:
-        return len(after_label(reading.text, label).split()) >= 2
-    rest = after_label(reading.text, label) if label.place is Place.MIDDLE else reading.text
+        return len(rest.split()) >= 2
+    if label.place is Place.TAIL:
+        rest = reading.text
+    elif FIRST_PART.match(rest) and SENTENCE.search(reading.text[: label.start]):
+        return True
     return "?" in rest and len(rest.split()) >= 4
 
 
@@ -267,14 +293,19 @@ def _collect_parts(
     """Add to each question what its moderators pose under the same number: parts and restatements."""
     drafts: dict[int, _Draft] = {}
     by_uid: dict[str, int] = {}
-    firsts = {candidate.reading.uid: number for number, candidate in sorted(best.items())}
+    firsts: dict[str, list[int]] = {}
+    for number, candidate in sorted(best.items()):
+        firsts.setdefault(candidate.reading.uid, []).append(number)
     current: int | None = None
     for reading in readings:
-        number = firsts.get(reading.uid)
+        number: int | None = None
+        for first in firsts.get(reading.uid, ()):
+            drafts[first] = _Draft(reading)
+            drafts[first].add(reading, _posed_text(reading, first, bare=best[first].label.script == BARE))
+            current = first
+            number = first if number is None else number
         if number is not None:
-            drafts[number] = _Draft(reading)
-            drafts[number].add(reading, _posed_text(reading, best[number].label.number))
-            current = number
+            pass
         elif reading.author in chairs and not reading.is_answer and not COPIED.search(reading.text):
             number, text = _part_of(reading, drafts, by_uid, current)
             if number is not None:
@@ -330,15 +361,21 @@ def _similar(reading: Reading, draft: _Draft) -> float:
     return len(mine & draft.words) / shorter if shorter >= 4 else 0.0
 
 
-def _posed_text(reading: Reading, number: int | None) -> str:
-    """What a part asks, from the post as it was written: after its label, or before one at the tail."""
+def _posed_text(reading: Reading, number: int | None, *, bare: bool = False) -> str:
+    """What a part asks, from the post as it was written: after its label up to the next, or before one at the tail."""
     text = unicodedata.normalize("NFKC", reading.post.text or "")
+    if bare:
+        head = find_bare(text)
+        return CONTINUED.sub(" ", after_label(text, head) if head else text).strip(" :;,-–—")
     label = next((one for one in find_labels(text) if one.number == number and one.kind is Kind.QUESTION), None)
     if label is not None and label.place is not Place.TAIL:
         text = after_label(text, label)
         again = next(iter(find_labels(text)), None)
         if again is not None and again.number == number and again.place is Place.HEAD:
             text = after_label(text, again)  # as in "on to Q3! Q3 ..."
+        other = next((one for one in find_labels(text) if one.number != number and "?" in text[one.end :]), None)
+        if other is not None and "?" in text[: other.start]:
+            text = text[: other.start]
     elif label is not None:
         text = text[: label.start].rstrip(" ([")
     return CONTINUED.sub(" ", text).strip(" :;,-–—")

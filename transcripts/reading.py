@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 
 from knowarchive.model import Post
-from transcripts.labels import Kind, Label, Place, before_words, find_labels, plain, words
+from transcripts.labels import Kind, Label, Place, before_words, find_bare, find_labels, plain, words
 from transcripts.model import SessionPosts
 from transcripts.people import author_key
 from transcripts.threads import quoted
@@ -41,6 +41,11 @@ class Reading:
     @cached_property
     def words(self) -> list[str]:
         return words(self.text)
+
+    @cached_property
+    def bare(self) -> Label | None:
+        """A number without a word that it opens with, where it has no other label."""
+        return None if self.labels else find_bare(self.text)
 
     @property
     def numbers(self) -> frozenset[int]:

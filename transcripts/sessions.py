@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -15,6 +15,8 @@ from knowarchive.config import Chat, Rule
 from knowarchive.errors import ConfigError, UsageError
 from knowarchive.model import Post
 from transcripts.model import Window
+from transcripts.people import author_key
+from transcripts.threads import quoted
 
 ANCHOR = date(2006, 1, 2)
 """Where a rule without `from` starts: a Monday, older than any hashtag. INTERVAL and COUNT are counted from it."""
@@ -163,6 +165,10 @@ def select(posts: Iterable[Post], window: Window, hashtags: Iterable[str], chat_
     or a post that belongs started its conversation. Whoever drops the hashtag deep in a foreign conversation brings in
     the answers to that post, and not what stands above or beside it.
 
+    Somebody of the session who forgets the hashtag is missed too: an untagged post in the window is taken when its
+    author has a post that belongs, and another post that belongs answers or quotes it; with it come the answers of
+    those who have posts that belong. A post that stands in a conversation of strangers is left there.
+
     Args:
         posts: candidates, in any order. Those outside the window can carry a conversation into it, and are not chosen.
         window: the session.
@@ -183,8 +189,31 @@ def select(posts: Iterable[Post], window: Window, hashtags: Iterable[str], chat_
             if uid not in members:
                 members.add(uid)
                 ahead.append(uid)
+    members |= _forgotten(by_uid, members, followers, window)
     chosen = [by_uid[uid] for uid in members if window.opens <= by_uid[uid].created_at < window.closes]
     return tuple(sorted(chosen, key=lambda post: (post.created_at, post.uid)))
+
+
+def _forgotten(
+    by_uid: Mapping[str, Post], members: Collection[str], followers: Mapping[str, list[str]], window: Window
+) -> set[str]:
+    """Find the posts of those who belong that lack the hashtag, and to which a post that belongs refers."""
+    here = {uid for uid in members if window.opens <= by_uid[uid].created_at < window.closes}
+    authors = {author_key(by_uid[uid]) for uid in here} - {None}
+    found: set[str] = set()
+    ahead = [above for uid in sorted(here) for above in (by_uid[uid].reply_to, quoted(by_uid[uid])) if above is not None]
+    while ahead:
+        post = by_uid.get(ahead.pop())
+        if post is None or post.uid in members or post.uid in found or author_key(post) not in authors:
+            continue
+        above = post.reply_to
+        if not window.opens <= post.created_at < window.closes:
+            continue
+        if above in by_uid and above not in members and above not in found and by_uid[above].author_uid != post.author_uid:
+            continue  # it answers a stranger
+        found.add(post.uid)
+        ahead += followers.get(post.uid, ())
+    return found
 
 
 def _carries(post: Post, tags: frozenset[str]) -> bool:

@@ -17,6 +17,7 @@ class Weights:
     two_labels: float = 20.0  # for each of two or more
     passing: float = 8.0  # a label in mid-sentence
     slip: float = 0.3  # the label of a question still to come, where the current one has 1
+    announced: float = 10.0  # the same, of a moderator
     greets: float = 60.0  # and says who it is, or comes early
     parts: float = 60.0  # thanks and says farewell, when the session closes
     thanks: float = 8.0  # or does one of them
@@ -43,7 +44,7 @@ class Weights:
     quote_of_question: float = 10.0
     continued: float = 15.0  # (2/2)
     conversation: float = 3.0  # only its first post is known
-    circle: float = 6.0  # the same people spoke to each other just before
+    circle: float = 4.0  # the same people spoke to each other just before
     circle_fade: float = 15.0
     author: float = 0.8  # the same person spoke just before
     author_fade: float = 6.0

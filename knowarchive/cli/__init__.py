@@ -16,6 +16,8 @@ from knowarchive.cli.output import OneLineFormatter, tell
 from knowarchive.config import Config, find_config, load_config
 from knowarchive.errors import ConfigError, KnowarchiveError, StoppedError, UsageError
 
+LOG = logging.getLogger("knowarchive")
+
 # name: (module, one line for `--help`); the module defines `command`
 COMMANDS = {
     "init": ("knowarchive.cli.init", "Write a commented configuration."),
@@ -58,7 +60,7 @@ def _take_config(ctx: click.Context, _option: click.Parameter, value: str | None
 
 def _take_debug(_ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001 - as click calls it
     if value:
-        logging.getLogger().setLevel(logging.DEBUG)
+        LOG.setLevel(logging.DEBUG)  # ours alone: other libraries would print secrets
 
 
 def shared_options() -> list[click.Parameter]:
@@ -173,9 +175,10 @@ def _usage(error: click.ClickException) -> str:
 
 def _prepare_streams() -> None:
     """Write what any post says: UTF-8 into files and pipes; on a terminal, what it can show."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(OneLineFormatter("knowarchive: %(message)s"))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLineFormatter("knowarchive: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    LOG.setLevel(logging.NOTSET)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
@@ -188,7 +191,7 @@ def _abandon_output() -> None:
 
 
 def _report(error: Exception, code: int, cause: BaseException | None = None) -> int:
-    if logging.getLogger().isEnabledFor(logging.DEBUG):
+    if LOG.isEnabledFor(logging.DEBUG):
         import traceback
 
         traceback.print_exception(cause or error)

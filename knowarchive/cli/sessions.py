@@ -40,7 +40,8 @@ def command(context: Context, chat: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_table(COLUMNS, rows, _empty(config, chat, anything=archive.extent() is not None))
+        shown = [{**row, "start": f"{row['start']:%Y-%m-%d %H:%M}"} for row in rows]
+        print_table(COLUMNS, shown, _empty(config, chat, anything=archive.extent() is not None))
 
 
 def _empty(config: "Config", chat: str | None, *, anything: bool) -> str:

@@ -44,8 +44,7 @@ def command(context: Context, query: str | None, *, as_json: bool) -> None:
                 raise UsageError(
                     "give one query that only reads, as in: SELECT count(*) FROM posts; others are not run"
                 )
-            rows = con.execute(statements[0]).to_arrow_table()
-            assert rows is not None
+            rows = con.sql(query).to_arrow_table()
             names = _unique(rows.column_names)
             records = rows.rename_columns(names).to_pylist()
         except (duckdb.Error, ValueError, OverflowError) as error:  # pyarrow's errors are ValueErrors

@@ -8,12 +8,20 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from knowarchive.model import Account, Link, Media, Mention, PollOption, Post, Repost
 from storage.schema import ACCOUNTS, POSTS, REPOSTS
 from tests.archives import NOW, VIEWS, at, data_files, open_archive, post, query, rows, store, store_runs
+
+
+# An example takes a second, so that shrinking one would take many minutes.
+QUICK = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 
 
 class Observation(NamedTuple):
@@ -132,7 +140,10 @@ def histories(draw, observation=OBSERVATION):
 
 
 def in_chats(observations):
-    return [(chat, list(group)) for chat, group in groupby(sorted(observations, key=lambda o: o.chat or ""), lambda o: o.chat)]
+    return [
+        (chat, list(group))
+        for chat, group in groupby(sorted(observations, key=lambda o: o.chat or ""), lambda o: o.chat)
+    ]
 
 
 def store_posts(archive, observations, chat):
@@ -179,14 +190,14 @@ def check_history(history):
             assert {row["text"] for row in held} == {max(texts) for texts in by_moment.values()}, "edits are history"
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(QUICK, max_examples=12)
 @given(histories())
 def test_any_order_grouping_repetition_and_compaction_gives_the_posts_of_the_reference(history):
     check_history(history)
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(QUICK, max_examples=500)
 @given(histories())
 def test_any_order_grouping_repetition_and_compaction_gives_the_posts_of_the_reference_at_length(history):
     check_history(history)
@@ -202,7 +213,7 @@ ACCOUNT = st.builds(
 )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(QUICK, max_examples=6)
 @given(histories(st.builds(Observation, ACCOUNT, st.sampled_from((10, 30)), st.none())))
 def test_accounts_are_merged_like_posts_however_many_months_they_were_seen_in(history):
     observations, runs = history
@@ -230,7 +241,7 @@ REPOST = st.builds(
 )
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(QUICK, max_examples=5)
 @given(histories(st.builds(Observation, REPOST, st.sampled_from((10, 30)), st.none())))
 def test_reposts_are_merged_like_posts(history):
     observations, runs = history
@@ -327,6 +338,13 @@ def test_an_older_observation_that_tells_nothing_is_not_stored(archive):
     assert data_files(archive, "posts") == files
 
 
+def test_an_observation_that_does_not_know_the_text_is_no_history_of_it(archive):
+    for _ in range(2):
+        store(archive, [post(minute=1, likes=1), post(minute=2, text="a", likes=2)])
+        store(archive, [post(minute=1, likes=3), post(minute=1, likes=4)])
+    assert query(archive, "SELECT text, likes FROM posts_observations") == [{"text": "a", "likes": 2}]
+
+
 def test_every_text_that_an_edited_post_had_is_kept(archive):
     for minute, text in enumerate(("first", "second", "third", "first")):
         store(archive, [post(minute=minute, text=text, edited_at=at(minute))])
@@ -391,7 +409,11 @@ def test_observations_that_disagree_on_the_month_are_still_one_post(archive):
             {},
             ("3k", "https://bsky.app/profile/did:plc:abc/post/3k", "bluesky"),
         ),
-        ("mastodon:https://a.example/1", {"id": "7", "url": "https://a.example/@b/1"}, ("7", "https://a.example/@b/1", "mastodon")),
+        (
+            "mastodon:https://a.example/1",
+            {"id": "7", "url": "https://a.example/@b/1"},
+            ("7", "https://a.example/@b/1", "mastodon"),
+        ),
         ("mastodon:https://a.example/1", {}, (None, None, "mastodon")),
     ],
 )
