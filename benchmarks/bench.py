@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -147,9 +148,15 @@ def measure_transcript(config: str, archive: str) -> dict[str, Any]:
     _warm_up()
     store = _archive(archive)
     times = store.times()
-    chat = load_config(Path(config)).chat[0]
-    middle = times[len(times) // 2]
-    window = windows(chat, middle - timedelta(days=8), middle + timedelta(days=8))[0]
+    middle, reach = times[len(times) // 2], timedelta(days=8)
+    chat, window = max(
+        (
+            (one, window)
+            for one in load_config(Path(config)).chat
+            for window in windows(one, middle - reach, middle + reach)
+        ),
+        key=lambda found: bisect_left(times, found[1].closes) - bisect_left(times, found[1].opens),
+    )
     store = _archive(archive)
     start, used = time.perf_counter(), time.process_time()
     transcript = make_transcript(store, chat, window.label)
