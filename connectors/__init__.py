@@ -5,7 +5,8 @@ only when a payload of the format arrives. A new format is one new module and on
 """
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -18,11 +19,20 @@ FORMATS: dict[str, str] = {
     "x-v1-jsonl": "connectors.x.v1",
     "x-json": "connectors.x.document",
     "x-csv": "connectors.x.table",
+    "mastodon-json": "connectors.mastodon.mapping",
+    "bluesky-json": "connectors.bluesky.mapping",
 }
 
 #: How much each format tells: of two observations of the same moment, the one of higher rank is believed. The ranks
 #: are stored with the observations, so a new format takes a number of its own and none is ever renumbered.
-RANKS: dict[str, int] = {"x-v2-jsonl": 40, "x-v1-jsonl": 30, "x-json": 40, "x-csv": 10}
+RANKS: dict[str, int] = {
+    "x-v2-jsonl": 40,
+    "x-v1-jsonl": 30,
+    "x-json": 40,
+    "x-csv": 10,
+    "mastodon-json": 40,
+    "bluesky-json": 40,
+}
 
 
 def rank(name: str) -> int:
@@ -66,15 +76,19 @@ def load(name: str) -> Mapping:
 
 
 def map_payload(payload: Payload) -> Mapped:
-    """Understand a payload. Whatever its bytes are, nothing but an unknown format raises.
-
-    The garbage collector rests meanwhile: records hold no cycles, and it would walk through thousands of them.
-    """
+    """Understand a payload. Whatever its bytes are, nothing but an unknown format raises."""
     mapping = load(payload.format)
+    with collector_at_rest():
+        return mapping.map_payload(payload)
+
+
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """Keep the garbage collector from walking through thousands of records again and again: they hold no cycles."""
     collects = gc.isenabled()
     gc.disable()
     try:
-        return mapping.map_payload(payload)
+        yield
     finally:
         if collects:
             gc.enable()

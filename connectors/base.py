@@ -71,6 +71,7 @@ class Report:
     waited: float = 0.0  # seconds
     cost: float = 0.0  # US dollars
     gaps: list[str] = field(default_factory=list)  # what is, or may be, missing, for a person to read
+    notes: list[str] = field(default_factory=list)  # what a reader should know though nothing is missing: reply gates
     horizon: datetime | None = None  # the oldest moment that the network still answers for, if it said so
 
 
@@ -128,12 +129,14 @@ class Exchange(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `head` of a payload that came over the network: what was asked, and how it was answered.
 
     `request` is the path with its parameters, without secrets. `server` is the API's base address. Mappings need both:
-    a 404 names no post, and the id in a page is only as good as its server.
+    a 404 names no post, and the id in a page is only as good as its server. `subject` is what the request is about,
+    where the answer may not say: the uids of posts, and when each was made as stored, so that a deletion lands there.
     """
 
     request: str
     server: str
     status: int = 200
+    subject: dict[str, datetime] = {}
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

@@ -28,7 +28,14 @@ class Wait:
 
 
 def decide(
-    status: int | None, headers: Mapping[str, str], *, attempt: int, now: datetime, jitter: float, limits: Limits
+    status: int | None,
+    headers: Mapping[str, str],
+    *,
+    attempt: int,
+    now: datetime,
+    jitter: float,
+    limits: Limits,
+    what: str = "no answer",
 ) -> Pass | Wait:
     """What to do after an answer, or after none.
 
@@ -39,6 +46,7 @@ def decide(
         now: aware.
         jitter: in [0, 1); spreads those who wait for the same moment.
         limits: of the run.
+        what: in words, what came where `status` is None.
 
     Raises:
         TransientFetchError: it is not worth waiting any more in this run.
@@ -46,11 +54,14 @@ def decide(
     if status is not None and status not in TRANSIENT:
         return Pass()
     if attempt >= limits.attempts:
-        what = "no answer" if status is None else f"status {status}"
-        raise TransientFetchError(f"{what} after {attempt} attempts; try again later")
+        last = what if status is None else f"status {status}"
+        raise TransientFetchError(f"{last} after {attempt} attempts; try again later")
     named = reset_after(headers, now) if status in {429, 503} else None
     backoff = min(2.0**attempt, SLOWEST_RETRY)
-    seconds = named + jitter * 2 if named is not None else backoff * (0.5 + jitter / 2)
+    seconds = backoff * (0.5 + jitter / 2)
+    if named is not None:
+        # What is named again and again, as when a clock is wrong, is not believed the second time.
+        seconds = named + jitter * 2 if attempt == 1 else max(named + jitter * 2, seconds)
     if seconds > limits.longest_wait:
         raise TransientFetchError(f"asked to wait {seconds:,.0f} s, more than this run may; try again later")
     return Wait(seconds)
@@ -59,15 +70,17 @@ def decide(
 def reset_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds until the network answers again, as it says itself: Retry-After, or its own reset header.
 
-    X sends seconds since 1970, Mastodon an ISO time, Bluesky seconds since 1970 under another name.
+    X sends seconds since 1970, Mastodon an ISO time, Bluesky seconds since 1970 under another name. A moment is
+    measured by the network's own clock, where it says what that shows.
     """
+    its_now = _moment(headers.get("date", ""), now) or now
     for name in ("retry-after", "x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset"):
         value = headers.get(name, "").strip()
         if not value:
             continue
-        moment = _moment(value, now)
+        moment = _moment(value, its_now)
         if moment is not None:
-            return max(0.0, (moment - now).total_seconds())
+            return max(0.0, (moment - its_now).total_seconds())
     return None
 
 
@@ -104,19 +117,19 @@ def refusal(status: int, where: str, secret: str) -> FetchError:
 
 
 def _moment(value: str, now: datetime) -> datetime | None:
+    """Read a number of seconds from now or since 1970, an ISO time or an HTTP date; None for anything else."""
     try:
         number = float(value)
     except ValueError:
-        pass
-    else:
-        if number > 1_000_000_000:
-            return datetime.fromtimestamp(number, UTC)
-        return datetime.fromtimestamp(now.timestamp() + number, UTC)
+        number = None
     try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
+        if number is not None:
+            since = number if number > 1_000_000_000 else now.timestamp() + number
+            return datetime.fromtimestamp(since, UTC)
         try:
-            moment = parsedate_to_datetime(value)
+            moment = datetime.fromisoformat(value)
         except ValueError:
-            return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            moment = parsedate_to_datetime(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -235,7 +235,7 @@ _SECRETS = re.compile(r"bearer|token|secret|password|api_?key|access_?key", re.I
 def _explain(message: str, document: Mapping[str, Any]) -> str:
     problem, _, path = message.partition(" - at `$")
     steps = [name or int(number) for name, number in re.findall(r"\.([^.\[`]+)|\[(\d+)\]", path)]
-    if unknown := re.search(r"unknown field `(.+)`", problem):
+    if unknown := re.search(r"unknown field `(.+)`", problem, re.DOTALL):
         return _unknown_key(unknown[1], steps, document)
     if missing := re.search(r"missing required field `(.+)`", problem):
         example = _EXAMPLES.get(missing[1], missing[1])
@@ -253,7 +253,7 @@ def _explain(message: str, document: Mapping[str, Any]) -> str:
         return f"{one}{where} must be {wanted}, not {_TYPES.get(wrong[2], wrong[2])}{remedy}"
     if length := re.fullmatch(r"Expected `array` of length (\d+), got (\d+)", problem):
         return f"{where} must be a list of {length[1]}, not of {length[2]}{remedy}"
-    if value := re.fullmatch(r"Invalid enum value '(.*)'", problem):
+    if value := re.fullmatch(r"Invalid enum value '(.*)'", problem, re.DOTALL):
         return f"{where} cannot be '{value[1]}'; it is one of x, bluesky, mastodon"
     return f"{where}: {problem}{remedy}"
 

@@ -44,7 +44,7 @@ class NewerArchiveError(StorageError):
 
 
 class StoppedError(KnowarchiveError):
-    """A person pressed Ctrl-C. As a shell counts it: 128 and the number of the signal."""
+    """A signal stopped the command: Ctrl-C, or the machine going down. As a shell counts it: 128 and its number."""
 
     exit_code = 130
     retryable = True

@@ -1,5 +1,6 @@
 """Import archive files: read, screen, map, store; a line in the ledger for each."""
 
+import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class ImportSource:
     @property
     def origin(self) -> str:
         """What the archive calls it: the file's name, without the folders of somebody's machine."""
-        return self.path.name if self.path else self.name
+        return os.fsencode(self.path.name).decode("utf-8", "replace") if self.path else self.name
 
     @property
     def size(self) -> int | None:
@@ -106,37 +107,42 @@ def import_file(
     except StorageError:
         raise
     except (ReadError, OSError) as error:
-        message = _named(error, source)
-        return Imported(source=source.name, status="failed", error=message)
-    status = "incomplete" if gaps or outcome.quarantined else "done"
-    archive.record(
-        Run(
-            run_id=uuid.uuid4().hex,
-            kind="import",
-            chat=chat,
-            source=source.origin,
-            status=status,
-            started_at=started,
-            finished_at=now(),
-            since=outcome.first,
-            until=outcome.last,
-            pages=outcome.payloads,
-            seen=outcome.seen,
-            new=outcome.new,
-            changed=outcome.changed,
-            quarantined=outcome.quarantined,
+        imported = Imported(source=source.name, status="failed", error=_named(error, source))
+    else:
+        imported = Imported(
+            source=source.name,
+            status="incomplete" if gaps or outcome.quarantined else "done",
+            outcome=outcome,
             screened=screened,
+            reasons=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
             gaps=tuple(gaps),
-            version=__version__,
         )
-    )
-    return Imported(
-        source=source.name,
-        status=status,
-        outcome=outcome,
-        screened=screened,
-        reasons=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
-        gaps=tuple(gaps),
+    archive.record(_run(imported, source, chat, started, now()))
+    return imported
+
+
+def _run(imported: Imported, source: ImportSource, chat: str | None, started: datetime, finished: datetime) -> Run:
+    """The ledger's line. A file that could not be read at all covers no window."""
+    outcome = imported.outcome
+    return Run(
+        run_id=uuid.uuid4().hex,
+        kind="import",
+        chat=chat,
+        source=source.origin,
+        status=imported.status,
+        started_at=started,
+        finished_at=finished,
+        since=outcome.first if outcome else None,
+        until=outcome.last if outcome else None,
+        pages=outcome.payloads if outcome else 0,
+        seen=outcome.seen if outcome else 0,
+        new=outcome.new if outcome else 0,
+        changed=outcome.changed if outcome else 0,
+        quarantined=outcome.quarantined if outcome else 0,
+        screened=imported.screened,
+        gaps=imported.gaps,
+        error=imported.error,
+        version=__version__,
     )
 
 

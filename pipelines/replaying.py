@@ -7,7 +7,8 @@ from datetime import datetime
 import connectors
 from knowarchive import __version__
 from storage.archive import Archive, Run
-from storage.staging import Outcome, Staging, prepare
+from storage.preparing import prepare
+from storage.staging import Outcome, Staging
 
 
 def replay(

@@ -2,13 +2,15 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from knowarchive.config import Chat, Config
 from knowarchive.errors import UsageError
 from knowarchive.model import Post
+from pipelines.overrides import load_corrections
 from storage.archive import Archive, Run
 from transcripts.build import build_transcript
 from transcripts.model import SessionPosts, Transcript, Window
@@ -44,8 +46,11 @@ def require_chat(config: Config, name: str) -> Chat:
     return chat
 
 
-def list_sessions(archive: Archive, chat: Chat) -> Iterator[SessionRow]:
-    """Every session of a chat that has posts, oldest first. Memory does not grow with the archive."""
+def list_sessions(archive: Archive, chat: Chat, overrides: Path | None = None) -> Iterator[SessionRow]:
+    """Every session of a chat that has posts, oldest first. Memory does not grow with the archive.
+
+    `overrides` is the file with what people corrected (`Config.overrides_path`).
+    """
     times = archive.times()
     if not times:
         return
@@ -54,7 +59,8 @@ def list_sessions(archive: Archive, chat: Chat) -> Iterator[SessionRow]:
         members = select(posts, window, chat.hashtags, chat.name)
         if not members:
             continue
-        transcript = build_transcript(_session(chat, window, members))
+        corrections, _ = load_corrections(overrides, chat.name, window.label)
+        transcript = build_transcript(_session(chat, window, members), corrections)
         statuses = {run.status for run in runs if _covers(run, window) and run.chat in {None, chat.name}}
         yield SessionRow(
             chat=chat.name,
@@ -139,8 +145,15 @@ def _session(chat: Chat, window: Window, posts: tuple[Post, ...], **rest: Any) -
     )
 
 
-def make_transcript(archive: Archive, chat: Chat, label: str) -> Transcript:
+def make_transcript(archive: Archive, chat: Chat, label: str, overrides: Path | None = None) -> Transcript:
     """One session, filed and ready to be written.
+
+    Args:
+        archive: where the posts are.
+        chat: whose session.
+        label: its name, `DATE` or `DATE@HHMM`.
+        overrides: the file with what people corrected (`Config.overrides_path`); what of it cannot be obeyed is left
+            out, with a line for each in the transcript's `notes`.
 
     Raises:
         UsageError: there is no such session, or the archive holds no post of it.
@@ -152,7 +165,9 @@ def make_transcript(archive: Archive, chat: Chat, label: str) -> Transcript:
             f"{chat.name} {label}: no posts in the archive between {window.opens:%Y-%m-%d %H:%M} and "
             f"{window.closes:%H:%M} UTC; import or collect them, or list sessions with: knowarchive sessions {chat.name}"
         )
-    return build_transcript(session)
+    corrections, notes = load_corrections(overrides, chat.name, window.label)
+    transcript = build_transcript(session, corrections)
+    return replace(transcript, notes=(*notes, *transcript.notes))
 
 
 def _windows(archive: Archive, chat: Chat, first: datetime, last: datetime) -> list[Window]:
@@ -165,7 +180,7 @@ def _windows(archive: Archive, chat: Chat, first: datetime, last: datetime) -> l
 
 
 def _covers(run: Run, window: Window) -> bool:
-    return (run.since is None or run.since < window.closes) and (run.until is None or run.until >= window.opens)
+    return run.since is not None and run.until is not None and run.since < window.closes and run.until >= window.opens
 
 
 def _coverage(run: Run) -> dict[str, object]:

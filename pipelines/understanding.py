@@ -10,7 +10,7 @@ from multiprocessing import get_context
 
 import connectors
 from knowarchive.model import Payload, Quarantined
-from storage.staging import Prepared, prepare
+from storage.preparing import Prepared, prepare
 
 WORTH_A_PROCESS = 16 << 20  # bytes of payloads; a helper is ready after about half a second
 IN_FLIGHT = 3  # payloads that wait for one helper
@@ -19,7 +19,8 @@ IN_FLIGHT = 3  # payloads that wait for one helper
 def understand(payload: Payload) -> tuple[Prepared, int]:
     """Screen and map a payload. Pure. Returns it with what it says, and how many posts were not public."""
     public, dropped = connectors.screen(payload)
-    return prepare(public, connectors.map_payload(public), connectors.rank(public.format)), dropped
+    with connectors.collector_at_rest():  # until the records are columns, and gone
+        return prepare(public, connectors.map_payload(public), connectors.rank(public.format)), dropped
 
 
 def understand_all(

@@ -1,6 +1,7 @@
 """The archive as the rest of the program sees it."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MEMORY_LIMIT = "192MB"  # DuckDB spills to the state directory beyond it
 SMALL_FILES = 16  # files of one month beyond which maintenance folds them
 PAYLOAD_FILE = 128 << 20  # bytes of a compacted data file of payloads
+MISREAD = re.compile(r"\\|%[0-9A-Fa-f]{2}")  # delta-rs 1.6.6 writes to such a folder and reads from another
 CONTEXT_REACH = timedelta(days=31)  # how far back a session looks for what its posts answer or quote
 
 
@@ -64,6 +66,11 @@ class Archive:
         self._duckdb: DuckDBPyConnection | None = None
         if "://" not in url and Path(url).exists() and not Path(url).is_dir():
             raise StorageError(f"{url}: is a file, not a folder; set archive.url to a folder")
+        if "://" not in url and MISREAD.search(str(Path(url).absolute())):
+            raise StorageError(
+                f"{url}: the log would be looked for elsewhere, as there is a backslash or a percent sign with two "
+                "digits in the name of the folder; choose another for archive.url"
+            )
         self.tables = {name: StoredTable(url, spec) for name, spec in TABLES.items()}
 
     def scratch(self) -> Path:
@@ -81,7 +88,7 @@ class Archive:
         """A DuckDB connection in UTC, of bounded memory, with temporary tables of its own.
 
         Args:
-            alone: share nothing with other connections, so that it can be locked down.
+            alone: share nothing with other connections, so that it can be locked down, or used by another thread.
         """
         import duckdb
 
@@ -111,10 +118,10 @@ class Archive:
         elif stored.folder:
             rows = con.read_parquet([_literal(uri) for uri in stored.uris(files)], union_by_name=True)
             if set(spec.columns) <= set(rows.columns):
-                rows.create_view(name, replace=True)
+                con.register(name, rows)  # temporary: other connections have views of the same name
                 return
             # All of the files are older than some column: it is unknown.
-            rows.create_view(f"{name}_older", replace=True)
+            con.register(f"{name}_older", rows)
             con.register(f"{name}_shape", spec.schema.empty_table())
             con.execute(queries.in_shape(name))
         else:
@@ -187,8 +194,8 @@ class Archive:
         return [
             run
             for run in found
-            if (until is None or run.since is None or run.since < until)
-            and (since is None or run.until is None or run.until >= since)
+            if (until is None or (run.since is not None and run.since < until))
+            and (since is None or (run.until is not None and run.until >= since))
         ]
 
     def payloads(self) -> Iterator[tuple[Payload, dict[str, Any]]]:
@@ -200,7 +207,8 @@ class Archive:
     def lock_down(self, con: "DuckDBPyConnection") -> None:
         """Let a connection read the archive and nothing else of the disk, nor undo that."""
         if "://" not in self.url:
-            con.execute("SET allowed_directories = $folders", {"folders": [_literal(f"{self.url}/")]})
+            both = [f"{self.url}/", _literal(f"{self.url}/")]  # what is asked for and what it is found to be
+            con.execute("SET allowed_directories = $folders", {"folders": both})
         con.execute("SET enable_external_access = false; SET lock_configuration = true")
 
     def create_views(self, con: "DuckDBPyConnection") -> None:

@@ -1,20 +1,23 @@
 """Records to Arrow columns and back: the only place that knows both shapes."""
 
 from array import array
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import accumulate, chain
-from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
 
 from knowarchive.model import Account, Link, Media, Mention, Payload, PollOption, Post, Quarantined, Repost
-from storage.schema import ACCOUNTS, PAYLOADS, POSTS, QUARANTINE, REPOSTS, Table
+from storage.schema import ACCOUNTS, PAYLOADS, POSTS, QUARANTINE, REPOSTS, TIME, Table
+
+# Arrow's own allocators keep what is freed: an import needs 60 MB more with them, and a tenth more time for the pages.
+pa.set_memory_pool(pa.system_memory_pool())
 
 _STRUCTS: dict[str, type[msgspec.Struct]] = {"mentions": Mention, "links": Link, "media": Media, "poll": PollOption}
 _OF_SOURCE = frozenset({"rank", "chat", "collected_at", "payload_id"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
@@ -68,11 +71,13 @@ def payload_table(rows: Collection[tuple[Payload, Mapping[str, Any]]]) -> pa.Tab
     return small.append_column("body", bodies).select(PAYLOADS.schema.names)
 
 
-def _binary(values: Sequence[bytes]) -> pa.Array:
-    """A binary column of few and large values, copied once; Arrow's own builder copies them again and again."""
-    offsets = array("i", accumulate(map(len, values), initial=0))
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
-    return pa.Array.from_buffers(pa.binary(), len(values), buffers)
+def _binary(values: Sequence[bytes]) -> pa.ChunkedArray:
+    """A binary column of few and large values, none of which is copied."""
+    chunks = [
+        pa.Array.from_buffers(pa.binary(), 1, [None, pa.py_buffer(array("i", (0, len(value)))), pa.py_buffer(value)])
+        for value in values
+    ]
+    return pa.chunked_array(chunks, pa.binary())
 
 
 def quarantine_table(rows: Sequence[Quarantined], collected_at: datetime) -> pa.Table:
@@ -106,28 +111,41 @@ def _record(kind: type[_Record], row: dict[str, Any]) -> _Record:
     return kind(**row)
 
 
-def _table(spec: Table, records: Sequence[Any], **given: Sequence[Any]) -> pa.Table:
+def _table(spec: Table, records: Sequence[msgspec.Struct], **given: Sequence[Any]) -> pa.Table:
     schema = own_schema(spec)
+    if not records:
+        return schema.empty_table()
+    values = {**_transposed(records), **given}
     arrays = []
     for name, kind in zip(schema.names, schema.types, strict=True):
-        if name in given:
-            arrays.append(pa.array(given[name], kind))
-        elif name in _STRUCTS:
-            arrays.append(_struct_lists(list(map(attrgetter(name), records)), kind))
+        if name in _STRUCTS:
+            arrays.append(_struct_lists(values[name], kind))
+        elif kind == TIME:
+            arrays.append(_times(values[name]))
         else:
-            arrays.append(pa.array(list(map(attrgetter(name), records)), kind))
+            arrays.append(pa.array(values[name], kind))
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _transposed(records: Sequence[msgspec.Struct]) -> dict[str, tuple[Any, ...]]:
+    """The values of each field; a third of the time that asking every record for every field takes."""
+    return dict(
+        zip(records[0].__struct_fields__, zip(*map(msgspec.structs.astuple, records), strict=True), strict=True)
+    )
+
+
+def _times(values: Iterable[datetime | None]) -> pa.Array:
+    """A column of aware times. Arrow would ask each for its time zone, which takes five times as long."""
+    since = [None if value is None else value - _EPOCH for value in values]
+    return pa.array(since, pa.duration("us")).view(TIME)
 
 
 def _struct_lists(values: Sequence[tuple[msgspec.Struct, ...] | None], kind: pa.ListType) -> pa.Array:
     """Lists of structs, built from their flattened fields: ten times faster than from lists of dicts."""
-    flat = list(chain.from_iterable(value for value in values if value))
+    missing = pa.array([value is None for value in values], pa.bool_()) if None in values else None
+    flat = list(chain.from_iterable([value for value in values if value]))
     fields = [kind.value_type.field(i) for i in range(kind.value_type.num_fields)]
-    children = [pa.array(list(map(attrgetter(field.name), flat)), field.type) for field in fields]
-    offsets, end = [0], 0
-    for value in values:
-        end += len(value) if value else 0
-        offsets.append(end)
-    missing = pa.array([value is None for value in values], pa.bool_())
-    structs = pa.StructArray.from_arrays(children, fields=fields)
+    columns = _transposed(flat) if flat else dict.fromkeys([field.name for field in fields], ())
+    structs = pa.StructArray.from_arrays([pa.array(columns[field.name], field.type) for field in fields], fields=fields)
+    offsets = list(accumulate([len(value) if value else 0 for value in values], initial=0))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=kind, mask=missing)

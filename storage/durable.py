@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 LOG_ENTRY = re.compile(r"(\d{20})\.json")
 PARQUET_MAGIC = b"PAR1"
+FILES_KEY = "knowarchive.files"  # how many files an entry adds and removes: one that is cut between lines has fewer
 
 
 def sync(path: Path) -> None:
@@ -106,7 +107,13 @@ def _is_whole(table: Path, entry: Path) -> bool:
         actions = [json.loads(line) for line in entry.read_bytes().splitlines() if line.strip()]
     except ValueError:
         return False
-    if not any(isinstance(action, dict) and action for action in actions):
+    if not actions or not all(isinstance(action, dict) and action for action in actions):
+        return False
+    found = [name for action in actions for name in action]
+    if int(entry.stem) == 0 and not {"protocol", "metaData"} <= set(found):
+        return False
+    promised = next((action["commitInfo"].get(FILES_KEY) for action in actions if "commitInfo" in action), None)
+    if promised is not None and found.count("add") + found.count("remove") != int(promised):
         return False
     for action in actions:
         add = action.get("add")
@@ -121,9 +128,11 @@ def _is_whole(table: Path, entry: Path) -> bool:
 
 
 def _is_parquet(path: Path) -> bool:
+    """Whether a file ends as Parquet does, with a footer that fits into it."""
     try:
         with path.open("rb") as file:
-            file.seek(-4, os.SEEK_END)
-            return file.read() == PARQUET_MAGIC
+            file.seek(-8, os.SEEK_END)
+            end = file.read()
+            return end[4:] == PARQUET_MAGIC and int.from_bytes(end[:4], "little") + 12 <= path.stat().st_size
     except OSError:
         return False

@@ -42,7 +42,7 @@ class Table:
     """One Delta table. Its partition column is `month`, "YYYY-MM" in UTC of the `month_of` column.
 
     `key` identifies a record among observations; `fields` are merged one by one, the newest that knows each wins.
-    `delta_length` are columns whose values are long or share prefixes, for which another encoding is smaller.
+    `encodings` are of columns whose values are long, share prefixes or grow: smaller so than with a dictionary.
     """
 
     name: str
@@ -125,7 +125,12 @@ POSTS = Table(
     month_of="created_at",
     key="uid",
     fields=tuple(_POST_FIELDS),
-    encodings={"uid": "DELTA_BYTE_ARRAY", "text": "DELTA_LENGTH_BYTE_ARRAY"},
+    encodings={
+        "uid": "DELTA_BYTE_ARRAY",
+        "created_at": "DELTA_BINARY_PACKED",
+        "text": "DELTA_LENGTH_BYTE_ARRAY",
+        "conversation": "DELTA_BYTE_ARRAY",
+    },
     compression_level=3,
 )
 
@@ -145,7 +150,12 @@ REPOSTS = Table(
     month_of="post_at",
     key="key",
     fields=tuple(_REPOST_FIELDS),
-    encodings={"key": "DELTA_BYTE_ARRAY"},
+    encodings={
+        "key": "DELTA_BYTE_ARRAY",
+        "post_uid": "DELTA_BYTE_ARRAY",
+        "post_at": "DELTA_BINARY_PACKED",
+        "at": "DELTA_BINARY_PACKED",
+    },
     compression_level=3,
 )
 

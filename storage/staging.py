@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from knowarchive.model import Mapped, Payload, Quarantined
+from knowarchive.model import Payload, Quarantined
 from storage import columns, folding, queries
+from storage.preparing import Prepared
 from storage.schema import ACCOUNTS, POSTS, REPOSTS, SOURCES, Table
 
 if TYPE_CHECKING:
@@ -44,44 +45,6 @@ class Outcome:
     payloads: int
     first: datetime | None
     last: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a payload says, in columns: the part of storing it that needs no archive and can be done anywhere.
-
-    `rank` orders formats that tell of the same moment: more tells more. `payload` is None only on the way between
-    processes.
-    """
-
-    payload: Payload | None
-    payload_id: str
-    rank: int
-    posts: pa.Table
-    accounts: pa.Table
-    reposts: pa.Table
-    quarantined: list[Quarantined]
-    seen: int
-    span: tuple[datetime, datetime] | None
-    newest: datetime | None
-
-
-def prepare(payload: Payload, mapped: Mapped, rank: int) -> Prepared:
-    """Turn what a payload says into columns. Pure."""
-    times = [post.created_at for post in mapped.posts]
-    times += mapped.span or ()
-    return Prepared(
-        payload=payload,
-        payload_id=payload.payload_id,
-        rank=rank,
-        posts=columns.post_table(mapped.posts),
-        accounts=columns.account_table(mapped.accounts),
-        reposts=columns.repost_table(mapped.reposts),
-        quarantined=mapped.quarantined,
-        seen=mapped.seen,
-        span=mapped.span,
-        newest=max(times, default=None),
-    )
 
 
 class _Buffer:
@@ -159,7 +122,7 @@ class Staging:
         self._seen = 0
         self._first: datetime | None = None
         self._last: datetime | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="payloads")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="staging")
         self._writes: list[Future[None]] = []
 
     def __enter__(self) -> Self:
@@ -208,9 +171,10 @@ class Staging:
         for write in self._writes:
             write.result()
         self._archive.store_quarantined(self._quarantined, self._now)
+        others = [self._pool.submit(self._store, buffer, alone=True) for buffer in (self._accounts, self._reposts)]
         new, changed = self._store(self._posts)
-        self._store(self._accounts)
-        self._store(self._reposts)
+        for other in others:
+            other.result()
         return self._outcome(new, changed)
 
     def finish_replacing(self) -> Outcome:
@@ -276,7 +240,7 @@ class Staging:
         """Make all of a buffer a view `staged`, with what its payloads have in common filled in."""
         con.register("in_memory", buffer.take())
         if buffer.spilled:
-            con.read_parquet([str(path) for path in buffer.spilled]).create_view("spilled", replace=True)
+            con.register("spilled", con.read_parquet([str(path) for path in buffer.spilled]))
         else:
             con.register("spilled", columns.staged_schema(buffer.table).empty_table())
         sources = [
@@ -286,7 +250,7 @@ class Staging:
         con.register("sources", pa.Table.from_pylist(sources, schema=SOURCES))
         con.execute(queries.staged(buffer.table, "spilled", "in_memory", "sources"))
 
-    def _store(self, buffer: _Buffer) -> tuple[int, int]:
+    def _store(self, buffer: _Buffer, *, alone: bool = False) -> tuple[int, int]:
         """Fold what was staged, leave out what is known, write and commit the rest. Returns (new, changed)."""
         if not buffer.rows:
             return 0, 0
@@ -294,7 +258,7 @@ class Staging:
         by_month = buffer.months(self._moments())
         months = {f"{month:%Y-%m}" for month in by_month}
         added, new, changed = [], 0, 0
-        with self._archive.connect() as con:
+        with self._archive.connect(alone=alone) as con:
             self._register(con, buffer)
             for since, until in _spans(by_month):
                 live = [file for file in stored.files(since, until) if file.month in months]

@@ -1,7 +1,6 @@
 """One Delta table: opened, appended to, rewritten. Data files are written here, the log by delta-rs."""
 
 import contextlib
-import io
 import json
 import logging
 import os
@@ -33,6 +32,7 @@ log = logging.getLogger("knowarchive.storage")
 
 COMMIT_TRIES = 8
 CHECKPOINT_EVERY = 50  # log entries; opening reads those since the last checkpoint
+ROW_GROUP_BYTES = 32 << 20  # before compression; readers hold a row group of payloads whole
 NO_MONTH = "0000-00"
 
 
@@ -140,12 +140,12 @@ class StoredTable:
         return self._write_file(tables, month)
 
     def _write_file(self, tables: Iterable[pa.Table], month: str) -> AddAction:
-        buffer = io.BytesIO()
+        buffer = pa.BufferOutputStream()
         encoded = self.spec.encodings
         options = {
             "compression": "zstd",
             "compression_level": self.spec.compression_level,
-            "data_page_size": 8 << 20,
+            "data_page_size": ROW_GROUP_BYTES,  # what is compressed together is the smaller for it
             "use_dictionary": [name for name in self.spec.columns if name not in {*encoded, "body", "head"}],
             "column_encoding": encoded or None,
             "write_statistics": [self.spec.month_of],  # nobody's words outside the rows
@@ -162,8 +162,9 @@ class StoredTable:
                     low, high = limits["min"].as_py(), limits["max"].as_py()
                     oldest, newest = min(oldest or low, low), max(newest or high, high)
                 rows, nulls = rows + table.num_rows, nulls + times.null_count
-                writer.write_table(table, row_group_size=self.spec.row_group)
-        data = buffer.getbuffer()
+                fitting = ROW_GROUP_BYTES * table.num_rows // max(table.nbytes, 1)
+                writer.write_table(table, row_group_size=max(1, min(self.spec.row_group, fitting)))
+        data = memoryview(buffer.getvalue())
         path = f"month={month}/{uuid.uuid4().hex}.parquet"
         self._put(path, data)
         stats: dict[str, object] = {"numRecords": rows, "nullCount": {self.spec.month_of: nulls}}
@@ -215,7 +216,9 @@ class StoredTable:
                     "append",
                     delta.schema(),
                     ["month"],
-                    commit_properties=CommitProperties(max_commit_retries=20),
+                    commit_properties=CommitProperties(
+                        custom_metadata={durable.FILES_KEY: str(len(additions) + len(removals))}, max_commit_retries=20
+                    ),
                     post_commithook_properties=PostCommitHookProperties(
                         create_checkpoint=False, cleanup_expired_logs=False
                     ),
@@ -335,9 +338,16 @@ class StoredTable:
 def _by_month(table: pa.Table, column: str) -> Iterable[tuple[str, pa.Table]]:
     """Split rows by month, keeping their order. Rows without a time are filed under 0000-00."""
     times = table[column]
-    months = pc.add(pc.multiply(pc.year(times), 100), pc.month(times))
-    for value in sorted(pc.unique(months).to_pylist(), key=lambda month: month or 0):
-        rows = table.filter(pc.equal(months, value) if value is not None else pc.is_null(months))
+    months = pc.add(pc.multiply(pc.year(times), 100), pc.month(times)).combine_chunks()
+    runs = pc.run_end_encode(months)
+    values, ends = runs.values.to_pylist(), runs.run_ends.to_pylist()
+    for value in sorted(set(values), key=lambda month: month or 0):
+        if values.count(value) == 1:  # it stands together, as in all that was sorted: nothing is copied
+            number = values.index(value)
+            start = ends[number - 1] if number else 0
+            rows = table.slice(start, ends[number] - start)
+        else:
+            rows = table.filter(pc.equal(months, value) if value is not None else pc.is_null(months))
         yield (f"{value // 100:04d}-{value % 100:02d}" if value is not None else NO_MONTH), rows
 
 

@@ -10,10 +10,12 @@ from benchmarks import generate
 from knowarchive.model import Mapped, Payload, Post
 from pipelines.importing import ImportSource, import_file
 from storage.archive import Archive
-from storage.staging import Staging, prepare
+from storage.preparing import prepare
+from storage.staging import Staging
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+MERGED = "SELECT * EXCLUDE (collected_at, payload_id) FROM {}"
 VIEWS = {"posts": "uid", "accounts": "uid", "reposts": "key"}
 
 
@@ -57,16 +59,21 @@ def query(archive, sql):
 
 def rows(archive, view="posts"):
     """The merged rows of a view by key, in every column but where and when they were collected."""
-    key = VIEWS[view]
-    found = query(archive, f"SELECT * EXCLUDE (collected_at, payload_id) FROM {view}")
-    assert len({row[key] for row in found}) == len(found)
-    return {row[key]: row for row in found}
+    return _by_key(query(archive, MERGED.format(view)), view)
+
+
+def _by_key(found, view):
+    by_key = {row[VIEWS[view]]: row for row in found}
+    assert len(by_key) == len(found), "one row per record"
+    return by_key
 
 
 def contents(archive):
     """Everything that two archives of the same posts have in common."""
-    held = {view: rows(archive, view) for view in VIEWS}
-    held["payloads"] = {row["payload_id"] for row in query(archive, "SELECT payload_id FROM payloads")}
+    with archive.connect(alone=True) as con:
+        archive.create_views(con)
+        held = {view: _by_key(con.sql(MERGED.format(view)).to_arrow_table().to_pylist(), view) for view in VIEWS}
+        held["payloads"] = set(con.sql("SELECT payload_id FROM payloads").to_arrow_table()["payload_id"].to_pylist())
     return held
 
 
@@ -74,9 +81,9 @@ def data_files(archive, table):
     return sorted(Path(uri) for uri in archive.tables[table].uris(archive.tables[table].files()))
 
 
-def import_path(archive, path, **options):
+def import_path(archive, path, now=lambda: NOW, **options):
     """Import a file in this process."""
-    return import_file(archive, ImportSource(path.name, path=path), now=lambda: NOW, **options)
+    return import_file(archive, ImportSource(path.name, path=path), now=now, **options)
 
 
 def generated(folder, form="v2", posts=900, seed=1):

@@ -8,10 +8,12 @@ order of time until nothing changes. Pure numbers: this module knows nothing of 
 """
 
 from collections.abc import Mapping, Sequence
+from operator import mul, sub, truediv
 
-SETTLED = 0.002  # a change by less is not passed on
+SETTLED = 0.01  # a change by less is not passed on
 SWEEPS = 10  # there and back; loops that still turn are left as they are
 STEPS = 300  # nodes that one supposition may reach
+FAINT = 0.05  # the least share of a pull that is followed
 LEAST = 1e-9
 Row = list[float]
 
@@ -41,11 +43,13 @@ class Graph:
         self.priors: list[Row] = []
         self.children: list[list[tuple[int, int]]] = [[] for _ in priors]  # child, the slot of its message to us
         for node, (prior, pulls) in enumerate(zip(priors, sources, strict=True)):
-            total = 1.0 + sum(pull for _, pull in pulls)
+            least = FAINT * (1.0 + sum([pull for _, pull in pulls]))
+            kept = [(source, pull) for source, pull in pulls if pull >= least]
+            total = 1.0 + sum([pull for _, pull in kept])
             scale = 1.0 / ((sum(prior) or 1.0) * total)
             self.priors.append([one * scale + LEAST for one in prior])
-            self.sources.append([(source, pull / total) for source, pull in pulls])
-            for slot, (source, _) in enumerate(pulls):
+            self.sources.append([(source, pull / total) for source, pull in kept])
+            for slot, (source, _) in enumerate(kept):
                 self.children[source].append((node, slot))
         for node, topic in self.known.items():
             self.evidence[node] = self._certain(topic)
@@ -89,31 +93,37 @@ class Graph:
         """Work out one node's belief and what it tells its sources; return the nodes that this concerns."""
         below = self.evidence[node]
         for child, slot in self.children[node]:
-            below = [one * other for one, other in zip(below, self.messages[child][slot], strict=True)]
-        total = sum(below) or 1.0
-        below = [one / total + LEAST for one in below]
-        prior = self.priors[node]
-        above = prior
-        heard: list[Row] = []
+            below = list(map(mul, below, self.messages[child][slot]))
+        scale = 1.0 / (sum(below) or 1.0)
+        below = [one * scale + LEAST for one in below]
+        above = self.priors[node]
+        fits: list[float] = []  # how well what each source says fits what is said below
+        beliefs = self.beliefs
         for (source, pull), message in zip(self.sources[node], self.messages[node], strict=True):
-            without = [one / other for one, other in zip(self.beliefs[source], message, strict=True)]
+            without = list(map(truediv, beliefs[source], message))
             scale = pull / sum(without)
-            without = [one * scale for one in without]
-            heard.append(without)
-            above = [one + other for one, other in zip(above, without, strict=True)]
-        belief = _normal([one * other for one, other in zip(above, below, strict=True)])
+            above = [one + other * scale for one, other in zip(above, without, strict=True)]
+            fits.append(scale * sum(map(mul, without, below)))
+        belief = list(map(mul, above, below))
+        total = sum(belief)
+        scale = 1.0 / (total or 1.0)
+        belief = [one * scale + LEAST for one in belief]
         concerns: list[int] = []
-        if _differ(belief, self.beliefs[node]):
+        if _differ(belief, beliefs[node]):
             concerns = [child for child, _ in self.children[node]]
-        self.beliefs[node] = belief
-        if heard:
-            fits = sum([one * other for one, other in zip(above, below, strict=True)])
+        beliefs[node] = belief
+        if fits:
             told: list[Row] = []
-            for (source, pull), without, message in zip(self.sources[node], heard, self.messages[node], strict=True):
-                rest = fits - sum([one * other for one, other in zip(without, below, strict=True)])
-                answer = [rest + pull * one for one in below]
-                scale = self.topics / sum(answer)
-                answer = [one * scale for one in answer]
+            known = self.known
+            for (source, pull), fit, message in zip(self.sources[node], fits, self.messages[node], strict=True):
+                if source in known:
+                    told.append(message)
+                    continue
+                rest = total - fit
+                scale = self.topics / (self.topics * rest + pull)
+                rest *= scale
+                scale *= pull
+                answer = [rest + scale * one for one in below]
                 told.append(answer)
                 if _differ(answer, message):
                     concerns.append(source)
@@ -125,11 +135,8 @@ class Graph:
 
 
 def _differ(one: Row, other: Row) -> bool:
-    for first, second in zip(one, other, strict=True):
-        difference = first - second
-        if difference > SETTLED or difference < -SETTLED:
-            return True
-    return False
+    most: float = max(map(abs, map(sub, one, other)))
+    return most > SETTLED
 
 
 def _normal(row: Row) -> Row:

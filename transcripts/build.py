@@ -7,26 +7,34 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 from knowarchive.model import Post, Repost
-from transcripts.filing import file_posts
+from transcripts.corrections import NO_CORRECTIONS, Corrections
+from transcripts.filing import Prepared, prepare
 from transcripts.model import Entry, Filing, Question, SessionPosts, SharedLink, Transcript
 from transcripts.people import list_people, reposter_key
-from transcripts.questions import find_questions
-from transcripts.reading import Reading, read
+from transcripts.reading import Reading
 from transcripts.threads import is_address_of_post
 
 LATEST = datetime.max.replace(tzinfo=UTC)
 TRACKING = ("utm_", "fbclid=", "gclid=", "mc_cid=", "mc_eid=")
 
 
-def build_transcript(session: SessionPosts) -> Transcript:
+def build_transcript(session: SessionPosts, corrections: Corrections = NO_CORRECTIONS) -> Transcript:
     """Build a transcript: posts filed, reposts folded into what they repeat, people, links and figures.
 
     The order of the session's posts and reposts does not matter. A session without a numbered question has all its
     posts under `none`; one without posts is an empty transcript.
+
+    Args:
+        session: all that is known of it.
+        corrections: what a person said of its filing; what cannot be obeyed is left out and told in `notes`.
     """
-    readings = read(session)
-    moderators, questions = find_questions(session, readings)
-    filings = file_posts(session, questions, moderators, readings)
+    return build_from(prepare(session, corrections))
+
+
+def build_from(prepared: Prepared) -> Transcript:
+    """Build the transcript of a session whose posts are read and filed."""
+    session, readings, questions = prepared.session, prepared.readings, prepared.questions
+    moderators, filings = prepared.moderators, prepared.filings
     posts = [reading.post for reading in readings]
     uids = {post.uid for post in posts}
     reposts = _unique_reposts(repost for repost in session.reposts if repost.post_uid in uids)
@@ -50,6 +58,7 @@ def build_transcript(session: SessionPosts) -> Transcript:
         links=links,
         stats=_stats(entries, people=sum(one.posts > 0 for one in people), questions=questions, links=links),
         coverage=session.coverage,
+        notes=prepared.notes,
     )
 
 

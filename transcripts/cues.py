@@ -24,15 +24,22 @@ ARRIVES = re.compile(
 THANKS = re.compile(
     r"\b(?:thank(?:s|\s?you)?|thx|thnx|ty|gracias|merci|danke|obrigad[oa]|grazie|kudos)\b", re.IGNORECASE
 )
-FAREWELL = re.compile(
-    r"\b(?:good ?night|g'night|nite nite|night all|signing off|heading (?:out|to bed)|head out|gotta (?:go|call it|run)|"
-    r"time to (?:go|bounce|run|head)|have to (?:run|leave|go)|bye|see (?:you|ya)|"
-    r"(?:great|good|awesome|terrific|excellent|fab|fabulous|wonderful|amazing|fantastic|exciting) (?:\w+ ){0,2}(?:chat|#?\w*chat|discussion|"
-    r"conversation|convo|session|hour|talk)|next (?:#?\w+ ){0,2}(?:chat|week|session|month)|storify|recap|transcript|our (?:hour|time) is|"
-    r"for moderating|for hosting|for facilitating|until next|missed (?:\w+ )?(?:tonight|today|it|the)|time'?s up|that is time)\b",
+LEAVES = re.compile(
+    r"\b(?:good ?night|g'night|nite nite|night,? all|signing off|(?:heading|head|off) (?:out|to bed)|"
+    r"(?:gotta|have to|got to|must|need to|time to) (?:go|run|head|leave|bounce|call it|sign off)|call(?:ing)? it a night|"
+    r"bye|see (?:you|ya)|buenas noches|bonne nuit|gute nacht)\b",
     re.IGNORECASE,
 )
-CONTINUES = re.compile(r"(?<![\w/])\(?([2-9])\s?(?:/|of)\s?([2-9]|n|x)?\)?(?![\w/])|(?<!\w)\(?cont(?:\.|'?d|inued)", re.IGNORECASE)
+FAREWELL = re.compile(
+    r"\b(?:(?:great|good|awesome|terrific|excellent|fab|fabulous|wonderful|amazing|fantastic|exciting) (?:\w+ ){0,2}"
+    r"(?:chat|#?\w*chat|discussion|conversation|convo|session|hour|talk)|next (?:#?\w+ ){0,2}(?:chat|week|session|month)|"
+    r"storify|recap|transcript|our (?:hour|time) is|for (?:moderating|hosting|facilitating)|until next|"
+    r"missed (?:\w+ )?(?:tonight|today|it|the)|time'?s up|that is time)\b",
+    re.IGNORECASE,
+)
+CONTINUES = re.compile(
+    r"(?<![\w/])\(?([2-9])\s?(?:/|of)\s?([2-9]|n|x)?\)?(?![\w/])|(?<!\w)\(?cont(?:\.|'?d|inued)", re.IGNORECASE
+)
 SHORT = 8  # words
 
 # Words that add nothing of their own.
@@ -52,6 +59,11 @@ def greets(reading: Reading, *, early: bool) -> bool:
     if ARRIVES.match(reading.text, head):
         return presents or len(reading.words) <= SHORT
     return GREETING.match(reading.text, head) is not None and (presents or early)
+
+
+def says_goodbye(reading: Reading) -> int:
+    """Count the signs that somebody bids farewell: thanks, and words of the end of the chat."""
+    return (THANKS.search(reading.text) is not None) + (FAREWELL.search(reading.text) is not None)
 
 
 def is_contribution(reading: Reading) -> bool:

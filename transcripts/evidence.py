@@ -5,29 +5,30 @@ what its own text and time say; edges join posts that are likely to have one top
 """
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import exp
 
 from transcripts.belief import Graph
-from transcripts.cues import CONTINUES, FAREWELL, THANKS, greets
+from transcripts.cues import CONTINUES, LEAVES, greets, says_goodbye
 from transcripts.labels import Place
 from transcripts.model import INTRO, NONE, WRAPUP, Question, SessionPosts
 from transcripts.reading import Reading
 from transcripts.sessions import fold_tag
-from transcripts.similarity import centre, cosine, nearest, vectors
+from transcripts.similarity import Likeness, centre, nearest, vectors
 from transcripts.weights import Weights
 
 SKEW = 2.0  # minutes by which the clocks of two networks may differ
 NEVER = 1e-4  # the weight of a topic that nobody can have thought of yet
+LAST_FADES = 3  # times as slowly as the others, since nothing follows it
 LAST_QUESTION = 8.0  # minutes that the last question has, even after the hour
 CIRCLES = 60  # posts back that are looked at for the same people
 FAR = 30.0  # minutes over which what is said joins two posts
 STEM = 7  # letters: enough to tell words, few enough to join their forms
 ALIKE = 0.12  # the least similarity that counts
-NEIGHBOURS = 3
+NEIGHBOURS = 5
+LONG = 10  # words; whoever says so much without thanks has not come to say goodbye
 WEAK = 0.02  # a pull below it is none
 X_EPOCH = 1288834974657  # milliseconds, of the time in X's ids
 TID = "234567abcdefghijklmnopqrstuvwxyz"  # of the time in Bluesky's
@@ -81,12 +82,17 @@ class Evidence:
         self.number = {topic: index for index, topic in enumerate(self.topics)}
         self.asked = {label: index for index, (_, label) in enumerate(posed)}
         self.end = self._minutes(session.window.end)
+        self.opens = self._minutes(session.window.opens)
+        self.here = {reading.author for reading in readings}
         self.close = self._find_close()
         self.over = max(self.end, self.times[-1] + LAST_QUESTION)
         self.known = {self.index[uid]: self.number[topic] for uid, topic in self.parts.items() if uid in self.index}
-        self.known |= {
-            self.index[uid]: self.number[topic] for uid, topic in known.items() if uid in self.index and topic in self.number
+        self.corrected = {
+            self.index[uid]: self.number[topic]
+            for uid, topic in known.items()
+            if uid in self.index and topic in self.number
         }
+        self.known |= self.corrected
         self.labelled: dict[int, int] = {}
         self.slips: set[tuple[str, str]] = set()
         self.turning: set[int] = set()  # posts that greet or part: they take up nothing that was said
@@ -120,7 +126,8 @@ class Evidence:
             strength[why] = strength.get(why, 1.0) * odds.get(topic, 1.0) / rest
         own = max(strength, key=lambda why: (strength[why], why), default="")
         above: dict[str, float] = {"time": graph.priors[index][topic]}
-        for (source, pull), (_, why) in zip(graph.sources[index], node.pulls.values(), strict=True):
+        for source, pull in graph.sources[index]:
+            why = node.pulls[source][1]
             above[why] = above.get(why, 0.0) + pull * graph.beliefs[source][topic]
         best = max(above, key=lambda why: (above[why], why))
         rest = (1.0 - sum(above.values())) / others or 1e-9
@@ -131,29 +138,37 @@ class Evidence:
     def _read_texts(self) -> None:
         """Take what each post says in so many words: labels, greetings, thanks, whom it speaks to."""
         weights = self.weights
-        present = {reading.post.author_handle.removeprefix("@").casefold() for reading in self.readings if reading.post.author_handle}
-        authors = {reading.author for reading in self.readings}
+        present = {
+            reading.post.author_handle.removeprefix("@").casefold()
+            for reading in self.readings
+            if reading.post.author_handle
+        }
         early = self.times[1] if len(self.times) > 1 else self.times[0] + 10
         for index, (reading, node) in enumerate(zip(self.readings, self.nodes, strict=True)):
             if self._labels(index, reading):
                 continue
             replies = reading.post.reply_to is not None
             if not replies and node.at < self.end and greets(reading, early=node.at < early):
+                node.clock[self.number[INTRO]] = 1.0
                 self._say(index, "content", INTRO, weights.greets)
                 self.turning.add(index)
-            if node.at >= self.close:
-                thanks, farewell = THANKS.search(reading.text), FAREWELL.search(reading.text)
-                if thanks and farewell:
-                    self._say(index, "content", WRAPUP, weights.parts)
-                    self.turning.add(index)
-                elif thanks or farewell:
-                    self._say(index, "content", WRAPUP, weights.thanks)
-                elif reading.author in self.moderators and not replies and node.at >= self.over:
-                    self._say(index, "content", WRAPUP, weights.chairs)
+            closing = node.at >= self.close
+            leaves = (closing or not replies) and node.at > self.times[0] and LEAVES.search(reading.text) is not None
+            bids = leaves + says_goodbye(reading) if closing else 0
+            if bids > 1 or (leaves and not replies):
+                node.clock[self.number[WRAPUP]] = weights.closing
+                self._say(index, "content", WRAPUP, weights.parts)
+                self.turning.add(index)
+            elif bids:
+                self._say(index, "content", WRAPUP, weights.thanks)
+            elif reading.author in self.moderators and not replies and node.at >= self.over:
+                self._say(index, "content", WRAPUP, weights.chairs)
+            if len(reading.words) >= LONG and not self.nodes[index].says:
+                self._say(index, "content", WRAPUP, weights.talks)
             first = next(iter(reading.mentions), None)
             if first is not None and reading.post.reply_to not in self.index:
-                addressed = reading.text.lstrip(" .\"“").startswith("@")
-                named = replies and reading.post.reply_to_author in authors
+                addressed = reading.text.lstrip(' ."“').startswith("@")
+                named = replies and reading.post.reply_to_author in self.here
                 if addressed and not named and not present.intersection(reading.mentions):
                     self._say(index, "content", NONE, weights.outsider)
 
@@ -183,11 +198,11 @@ class Evidence:
             for name in passing:
                 self._say(index, "label", name, weights.passing)
             for name in announced:
-                self._say(index, "label", name, weights.announced / NEVER)
+                self._foresee(index, name, weights.announced)
             for name in coming:
                 if (reading.author, name) not in self.slips:  # one mistake, however often it is repeated
                     self.slips.add((reading.author, name))
-                    self._say(index, "label", name, weights.slip / NEVER)
+                    self._foresee(index, name, weights.slip)
         return bool(firm)
 
     def _compare(self, session: SessionPosts, questions: Sequence[Question]) -> None:
@@ -203,20 +218,29 @@ class Evidence:
         sure: dict[int, list[int]] = {}
         for index, topic in {**self.labelled, **self.known}.items():
             sure.setdefault(topic, []).append(index)
-        middles = [(topic, centre(made[index] for index in indexes), set(indexes)) for topic, indexes in sure.items()]
-        for index, vector in enumerate(made):
-            if not vector or index in self.known:
-                continue
-            odds: dict[int, float] = {}
-            for topic, question in asked:
-                odds[topic] = weights.like_question ** cosine(vector, question)
-            for topic, middle, indexes in middles:
-                if index not in indexes:
-                    odds[topic] = odds.get(topic, 1.0) * weights.like_answers ** cosine(vector, middle)
-            self.nodes[index].says.append(("content", odds))
-        for later, earlier, similarity in nearest(made, number=NEIGHBOURS, least=ALIKE, skip=self._asking()):
+        middles = [(topic, centre(made[index] for index in indexes)) for topic, indexes in sure.items()]
+        for columns, odds in ((asked, weights.like_question), (middles, weights.like_answers)):
+            likeness = Likeness([column for _, column in columns])
+            for index, vector in enumerate(made):
+                if vector and index not in self.known:
+                    said = {
+                        columns[place][0]: odds**value
+                        for place, value in likeness.of(vector).items()
+                        if self.labelled.get(index) != columns[place][0]
+                    }
+                    if said:
+                        self.nodes[index].says.append(("content", said))
+        alone = {
+            index
+            for index, reading in enumerate(self.readings)
+            if reading.post.reply_to not in self.index and index not in self.labelled
+        }
+        for later, earlier, similarity in nearest(
+            made, number=NEIGHBOURS, least=ALIKE, alone=alone, skip=self._asking()
+        ):
             apart = self.nodes[later].at - self.nodes[earlier].at
-            self._join(later, earlier, weights.similar * min(1.0, similarity) * exp(-apart / weights.similar_fade), "content")
+            pull = weights.similar * min(1.0, similarity) * exp(-apart / weights.similar_fade)
+            self._join(later, earlier, pull, "content")
 
     def _asking(self) -> set[int]:
         return {self.index[uid] for uid in self.parts if uid in self.index}
@@ -225,16 +249,28 @@ class Evidence:
 
     def _weigh_time(self) -> None:
         """Weigh each topic by the time since it was posed, and by what is labelled nearby."""
-        weights = self.weights
-        crowd = sorted((self.nodes[index].at, topic) for index, topic in {**self.labelled, **self.known}.items())
-        moments = [moment for moment, _ in crowd]
+        labelled = {index: topic for index, topic in self.labelled.items() if index not in self.corrected}
+        labelled |= {index: self.known[index] for index in self._asking()}  # those who were asked about are exceptions
+        crowd: list[dict[int, float]] = [{} for _ in self.nodes]
+        for order in (range(len(self.nodes)), range(len(self.nodes) - 1, -1, -1)):
+            heard: dict[int, float] = {}
+            last = self.nodes[order[0]].at if order else 0.0
+            for index in order:
+                faded = exp(-abs(self.nodes[index].at - last) / self.weights.nearby)
+                last = self.nodes[index].at
+                for topic in heard:
+                    heard[topic] *= faded
+                mine = crowd[index]
+                for topic, weight in heard.items():
+                    mine[topic] = mine.get(topic, 0.0) + weight
+                if index in labelled:
+                    heard[labelled[index]] = heard.get(labelled[index], 0.0) + self.weights.crowd
         for index, node in enumerate(self.nodes):
             if index not in self.known:
                 odds = self._by_clock(node.at)
-                for place in range(bisect_left(moments, node.at - 4 * weights.nearby), bisect_right(moments, node.at + 4 * weights.nearby)):
-                    moment, topic = crowd[place]
-                    odds[topic] = odds.get(topic, 0.0) + weights.crowd * exp(-abs(moment - node.at) / weights.nearby)
-                node.clock = odds
+                for topic, weight in crowd[index].items():
+                    odds[topic] = odds.get(topic, 0.0) + weight
+                node.clock = {**odds, **node.clock}
 
     def _by_clock(self, at: float) -> dict[int, float]:
         weights = self.weights
@@ -247,6 +283,8 @@ class Evidence:
             share = 1 - exp(-(since + 0.1) / weights.ramp)
             if place + 1 < len(self.times) and at > self.times[place + 1]:
                 share = exp(-(at - self.times[place + 1]) / weights.fade) + weights.floor
+            elif place + 1 == len(self.times) and at > self.over:
+                share = exp(-(at - self.over) / (LAST_FADES * weights.fade)) + weights.floor
             odds[1 + place] = share
         first = at - self.times[0]
         odds[self.number[INTRO]] = 1.0 if first < 0 else weights.floor / 3 + 0.5 * exp(-first / weights.arrivals)
@@ -286,13 +324,19 @@ class Evidence:
                 self._join(index, quoted, weights.quote_of_question if asks else weights.quote, "quote")
 
     def _stand_in(self, uid: str, reply: Reading) -> int:
+        """Make a node for a post that nobody has: of somebody who is here or not, at the time that its id tells."""
+        answered = self._minutes(reply.at)
         made = _time_of(uid)
-        at = self._minutes(made) if made else self._minutes(reply.at)
-        node = Node(min(at, self._minutes(reply.at)))
-        self.nodes.append(node)
-        self.authors.append(reply.post.reply_to_author)
-        self.spoken_to[len(self.nodes) - 1] = (reply.author,)
+        at = min(self._minutes(made), answered) if made else answered
+        here = at >= self.opens
+        node = Node(at if here else answered)
         node.clock = self._by_clock(node.at)
+        author = reply.post.reply_to_author
+        if not here or (author is not None and author not in self.here):
+            node.clock[self.number[NONE]] = self.weights.stranger
+        self.nodes.append(node)
+        self.authors.append(author if here else None)
+        self.spoken_to[len(self.nodes) - 1] = (reply.author,)
         return len(self.nodes) - 1
 
     def _join_people(self) -> None:
@@ -338,17 +382,17 @@ class Evidence:
             base = weights.moderator if self.authors[index] in self.moderators else weights.author
             self._join(index, last, base * exp(-apart / weights.author_fade), "time")
 
-    def _join_circle(self, index: int, circle: frozenset[str], circles: list[tuple[float, int, frozenset[str]]]) -> None:
+    def _join_circle(
+        self, index: int, circle: frozenset[str], circles: list[tuple[float, int, frozenset[str]]]
+    ) -> None:
         """Join a post to the last one that mostly the same people exchanged."""
         weights = self.weights
         at = self.nodes[index].at
         best, found = 0.0, None
         for then, one, other in reversed(circles[-CIRCLES:]):
-            if at - then > FAR:
-                break
             shared = len(circle & other)
             if shared >= 2:
-                weight = shared / len(circle | other) * exp(-(at - then) / weights.circle_fade)
+                weight = shared / len(circle | other) / (1 + (at - then) / weights.circle_fade)
                 if weight > best:
                     best, found = weight, one
         if found is not None:
@@ -365,6 +409,11 @@ class Evidence:
         return list(named)
 
     # Small things
+
+    def _foresee(self, index: int, topic: str, odds: float) -> None:
+        """Let a post speak of a question that is still to come."""
+        self.nodes[index].clock[self.number[topic]] = odds
+        self._say(index, "label", topic, self.weights.passing)
 
     def _say(self, index: int, why: str, topic: str, odds: float) -> None:
         self.nodes[index].says.append((why, {self.number[topic]: odds}))
@@ -388,7 +437,7 @@ class Evidence:
         for reading, node in zip(self.readings, self.nodes, strict=True):
             if node.at < self.times[-1] or reading.answers_somebody or reading.author not in self.moderators:
                 continue
-            if THANKS.search(reading.text) and FAREWELL.search(reading.text):
+            if says_goodbye(reading) > 1:
                 return min(end, node.at)
         return end
 

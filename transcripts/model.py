@@ -59,12 +59,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """Where one post belongs. `reason` is label, reply, quote, content, time or review."""
+    """Where one post belongs. `reason` is label, reply, quote, content, time or review.
+
+    `confidence` is the probability that `topic` is right; `alternatives` are what else it may be with theirs, the most
+    probable first, and empty where a person or the post itself leaves no doubt.
+    """
 
     topic: str
     role: str  # question, answer or chatter
     confidence: float
     reason: str
+    alternatives: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +123,4 @@ class Transcript:
     links: tuple[SharedLink, ...]
     stats: Mapping[str, int]
     coverage: tuple[Mapping[str, object], ...]
+    notes: tuple[str, ...] = ()  # a line for each correction that could not be obeyed

@@ -298,20 +298,18 @@ def _collect_parts(
         firsts.setdefault(candidate.reading.uid, []).append(number)
     current: int | None = None
     for reading in readings:
-        number: int | None = None
-        for first in firsts.get(reading.uid, ()):
-            drafts[first] = _Draft(reading)
-            drafts[first].add(reading, _posed_text(reading, first, bare=best[first].label.script == BARE))
-            current = first
-            number = first if number is None else number
-        if number is not None:
-            pass
-        elif reading.author in chairs and not reading.is_answer and not COPIED.search(reading.text):
-            number, text = _part_of(reading, drafts, by_uid, current)
-            if number is not None:
-                drafts[number].add(reading, text)
-        if number is not None:
-            by_uid[reading.uid] = number
+        posed = firsts.get(reading.uid, [])
+        for number in posed:
+            drafts[number] = _Draft(reading)
+            drafts[number].add(reading, _posed_text(reading, number, bare=best[number].label.script == BARE))
+            current = number
+        of = posed[0] if posed else None
+        if not posed and reading.author in chairs and not reading.is_answer and not COPIED.search(reading.text):
+            of, text = _part_of(reading, drafts, by_uid, current)
+            if of is not None:
+                drafts[of].add(reading, text)
+        if of is not None:
+            by_uid[reading.uid] = of
     return drafts
 
 
@@ -379,6 +377,11 @@ def _posed_text(reading: Reading, number: int | None, *, bare: bool = False) -> 
     elif label is not None:
         text = text[: label.start].rstrip(" ([")
     return CONTINUED.sub(" ", text).strip(" :;,-–—")
+
+
+def question_text(reading: Reading, number: int, tags: Collection[str]) -> str:
+    """What a post asks under a number, as it is shown: without labels and the chat's hashtag."""
+    return _trim(_posed_text(reading, number), tags).strip()
 
 
 def _trim(text: str, tags: Collection[str]) -> str:

@@ -201,7 +201,9 @@ def _forgotten(
     here = {uid for uid in members if window.opens <= by_uid[uid].created_at < window.closes}
     authors = {author_key(by_uid[uid]) for uid in here} - {None}
     found: set[str] = set()
-    ahead = [above for uid in sorted(here) for above in (by_uid[uid].reply_to, quoted(by_uid[uid])) if above is not None]
+    ahead = [
+        above for uid in sorted(here) for above in (by_uid[uid].reply_to, quoted(by_uid[uid])) if above is not None
+    ]
     while ahead:
         post = by_uid.get(ahead.pop())
         if post is None or post.uid in members or post.uid in found or author_key(post) not in authors:
@@ -209,7 +211,12 @@ def _forgotten(
         above = post.reply_to
         if not window.opens <= post.created_at < window.closes:
             continue
-        if above in by_uid and above not in members and above not in found and by_uid[above].author_uid != post.author_uid:
+        if (
+            above in by_uid
+            and above not in members
+            and above not in found
+            and by_uid[above].author_uid != post.author_uid
+        ):
             continue  # it answers a stranger
         found.add(post.uid)
         ahead += followers.get(post.uid, ())

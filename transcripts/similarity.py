@@ -1,12 +1,13 @@
 """How alike the posts of one session are in their words, links and hashtags: tf-idf within the session."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from math import log, sqrt
 
 COMMON = 0.2  # a word in more than this share of the posts says nothing of the topic
 FEW = 12  # posts in which a word may always be
-MOST = 60  # posts with one word that are compared
+MOST = 40  # posts with one word that are compared
 Vector = Mapping[str, float]
 
 
@@ -26,11 +27,24 @@ def vectors(documents: Sequence[Iterable[str]]) -> list[dict[str, float]]:
     return made
 
 
-def cosine(one: Vector, other: Vector) -> float:
-    """The similarity of two vectors of length 1."""
-    if len(one) > len(other):
-        one, other = other, one
-    return sum(value * other[word] for word, value in one.items() if word in other)
+class Likeness:
+    """Compares vectors with a few fixed ones, all of length 1, by their cosine."""
+
+    def __init__(self, columns: Sequence[Vector]) -> None:
+        self._holding: dict[str, list[tuple[int, float]]] = {}
+        for place, column in enumerate(columns):
+            for word, value in column.items():
+                self._holding.setdefault(word, []).append((place, value))
+
+    def of(self, vector: Vector) -> dict[int, float]:
+        """The similarity to each column that has one, by its place."""
+        found: dict[int, float] = {}
+        holding = self._holding
+        for word, value in vector.items():
+            if word in holding:
+                for place, its in holding[word]:
+                    found[place] = found.get(place, 0.0) + value * its
+        return found
 
 
 def centre(many: Iterable[Vector]) -> dict[str, float]:
@@ -43,19 +57,30 @@ def centre(many: Iterable[Vector]) -> dict[str, float]:
     return {word: value / length for word, value in total.items()} if length else {}
 
 
-def nearest(many: Sequence[Vector], *, number: int, least: float, skip: Set[int] = frozenset()) -> list[tuple[int, int, float]]:
-    """Pair each post with the earlier ones most like it: (later, earlier, similarity), at most `number` for each."""
+def nearest(
+    many: Sequence[Vector], *, number: int, least: float, alone: AbstractSet[int], skip: AbstractSet[int] = frozenset()
+) -> list[tuple[int, int, float]]:
+    """Pair posts with the earlier ones most like them: (later, earlier, similarity), at most `number` for each.
+
+    Args:
+        many: the posts' vectors, in order of time.
+        number: how many at most for each.
+        least: the least similarity.
+        alone: the posts that are paired with earlier ones; all others are only found by later ones.
+        skip: posts that are not compared at all.
+    """
     holding: dict[str, list[tuple[int, float]]] = {}
     pairs: list[tuple[int, int, float]] = []
     for index, vector in enumerate(many):
         if index in skip:
             continue
-        scores: dict[int, float] = {}
+        if index in alone:
+            scores: dict[int, float] = {}
+            for word, value in vector.items():
+                for other, its in holding.get(word, ())[-MOST:]:
+                    scores[other] = scores.get(other, 0.0) + value * its
+            best = sorted([(score, -other) for other, score in scores.items() if score >= least], reverse=True)
+            pairs.extend((index, -other, score) for score, other in best[:number])
         for word, value in vector.items():
-            earlier = holding.setdefault(word, [])
-            for other, its in earlier[-MOST:]:
-                scores[other] = scores.get(other, 0.0) + value * its
-            earlier.append((index, value))
-        best = sorted(((score, -other) for other, score in scores.items() if score >= least), reverse=True)[:number]
-        pairs.extend((index, -other, score) for score, other in best)
+            holding.setdefault(word, []).append((index, value))
     return pairs

@@ -16,12 +16,14 @@ class Weights:
     label: float = 150.0  # at the head or tail
     two_labels: float = 20.0  # for each of two or more
     passing: float = 8.0  # a label in mid-sentence
-    slip: float = 0.3  # the label of a question still to come, where the current one has 1
-    announced: float = 10.0  # the same, of a moderator
+    slip: float = 0.1  # the label of a question still to come, where the current one has 1
+    announced: float = 4.0  # the same, of a moderator
     greets: float = 60.0  # and says who it is, or comes early
     parts: float = 60.0  # thanks and says farewell, when the session closes
     thanks: float = 8.0  # or does one of them
     chairs: float = 4.0  # a moderator who says something of no question when it is over
+    talks: float = 0.7  # for wrapup, when it closes: it says much and does none of these
+    stranger: float = 0.3  # the weight of `none` in the moment of a post by somebody who is not there
     outsider: float = 6.0  # for `none`: it speaks to somebody who is not there
     like_question: float = 8.0  # as similar as can be to the words of a question
     like_answers: float = 15.0  # or to what is labelled with it
@@ -37,7 +39,7 @@ class Weights:
     nearby: float = 3.0
 
     # How strongly a post takes up the topic of another.
-    reply: float = 20.0
+    reply: float = 40.0
     reply_to_question: float = 15.0
     own_reply: float = 25.0
     quote: float = 4.0
@@ -45,7 +47,7 @@ class Weights:
     continued: float = 15.0  # (2/2)
     conversation: float = 3.0  # only its first post is known
     circle: float = 4.0  # the same people spoke to each other just before
-    circle_fade: float = 15.0
+    circle_fade: float = 10.0
     author: float = 0.8  # the same person spoke just before
     author_fade: float = 6.0
     moderator: float = 0.4  # the same, of a moderator

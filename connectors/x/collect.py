@@ -40,14 +40,8 @@ class Collector:
         #: What was already mapped, by id: the same original comes with each of its reposts.
         self.known: dict[str, Post] = {}
         self.known_records: dict[str, object] = {}
+        self._places: dict[str, int] = {}
         self._payload_id: str | None = None
-        self._lines: list[bytes] | None = None
-
-    def line(self, index: int) -> bytes:
-        """The bytes of one record of JSON lines."""
-        if self._lines is None:
-            self._lines = self.payload.body.split(b"\n")
-        return self._lines[index]
 
     def see(self, uid: str, user: User, at: datetime | None, observed_at: datetime | None) -> None:
         """Keep a user, if this is the newest sight of them."""
@@ -56,6 +50,31 @@ class Collector:
             self.users[uid] = (at or DAWN, user, observed_at)
         elif at is not None and at > last[0]:
             self.users[uid] = (at, user, observed_at)
+
+    def add(self, post_id: str, post: Post, record: object) -> None:
+        """Keep a post, unless the same was kept last. `record` is what it was made of, if that alone decides."""
+        if self.known.get(post_id) != post:
+            self._places[post_id] = len(self.posts)
+            self.posts.append(post)
+            self.known[post_id] = post
+        self.known_records[post_id] = record
+
+    def add_again(self, post_id: str, handle: str | None, name: str | None, observed_at: datetime | None) -> bool:
+        """Take what is known of a post as observed at another time too. False if the author is not the same any more.
+
+        The older of two observations that say the same adds nothing, so only the newer is kept.
+        """
+        place = self._places[post_id]
+        post = self.posts[place]
+        if post.author_handle != handle or post.author_name != name:
+            return False
+        before = post.observed_at
+        if before != observed_at:
+            if before is None or observed_at is None:
+                return False
+            if before < observed_at:
+                self.posts[place] = self.known[post_id] = msgspec.structs.replace(post, observed_at=observed_at)
+        return True
 
     def quarantine(self, index: int, record: bytes, reason: str, uid: str | None = None) -> None:
         """Set a record aside. `index` counts records of the payload from 0."""

@@ -1,10 +1,11 @@
 """The slow, careful way through a payload: record by record, each by its own shape.
 
-The mappings decode a whole payload at once. Where that fails, or a record is of another shape than its neighbours,
-this module takes over, so that one bad record costs one record.
+The mappings decode lines into the shape that their format has. Where that fails, or a record is of another shape than
+its neighbours, this module takes over, so that one bad record costs one record.
 """
 
 import re
+from collections.abc import Iterator
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +13,6 @@ import msgspec
 from connectors.files.errors import NoPostsError
 from connectors.x.collect import FAILURES, BadRecordError, Collector, reason
 from connectors.x.shapes import JSON_ARRAY, JSON_OBJECT, kind
-from knowarchive.model import Payload
 
 T = TypeVar("T")
 
@@ -22,20 +22,20 @@ _SURROGATES = re.compile(
 )
 
 
-def decode_lines(decoder: msgspec.json.Decoder[T], payload: Payload) -> list[T] | None:
-    """Decode all lines at once; None if any of them cannot be."""
-    try:
-        decoded = decoder.decode_lines(payload.body)
-    except FAILURES:
-        return None
-    return decoded if len(decoded) == payload.items else None
+def decode_lines(decoder: msgspec.json.Decoder[T], out: Collector) -> Iterator[tuple[int, bytes, T]]:
+    """Yield each line of a payload with its index, decoded. One that cannot be is mapped by its own shape instead.
 
-
-def map_lines(payload: Payload, out: Collector) -> None:
-    """Map every line by its own shape."""
-    for index, record in enumerate(payload.body.split(b"\n")):
-        if record and not record.isspace():
-            map_line(record, index, out)
+    Line by line, because what one line makes is gone before the next: it stays in the processor's cache.
+    """
+    decode = decoder.decode
+    for index, record in enumerate(out.payload.body.split(b"\n")):
+        try:
+            decoded = decode(record)
+        except FAILURES:
+            if record and not record.isspace():
+                map_line(record, index, out)
+            continue
+        yield index, record, decoded
 
 
 def map_line(record: bytes, index: int, out: Collector) -> None:

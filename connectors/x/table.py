@@ -41,7 +41,7 @@ CUT = "rows"
 #: what people rename them to.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "id": ("id", "id_str", "tweet_id", "status_id", "post_id"),
-    "url": ("tweet_url", "post_url", "status_url", "permalink"),
+    "url": ("tweet_url", "post_url", "status_url", "permalink", "url"),
     "created_at": ("created_at", "parsed_created_at"),
     "text": ("note_tweet.text", "note_post.text", "full_text", "text", "tweet_text"),
     "lang": ("lang",),

@@ -163,19 +163,15 @@ def recognises(lines: Sequence[bytes]) -> bool:
 def map_payload(payload: Payload) -> Mapped:
     """Map tweets of API v1.1. Lines of another shape are mapped by that shape."""
     out = Collector(payload)
-    tweets = records.decode_lines(_decoder, payload)
-    if tweets is None:
-        records.map_lines(payload, out)
-        return out.mapped()
-    for index, tweet in enumerate(tweets):
+    for index, record, tweet in records.decode_lines(_decoder, out):
         if tweet.user is None or (tweet.id_str is None and not isinstance(tweet.id, int)):
-            records.map_line(out.line(index), index, out)
+            records.map_line(record, index, out)
             continue
         out.seen += 1
         try:
             map_tweet(tweet, out)
         except ValueError as error:
-            records.refuse(out.line(index), index, out, error, post_uid(tweet))
+            records.refuse(record, index, out, error, post_uid(tweet))
     return out.mapped()
 
 
@@ -222,7 +218,7 @@ def map_tweet(tweet: Tweet, out: Collector) -> None:
 
 
 def _map_original(tweet: Tweet, post_id: str, created_at: datetime, seen_at: datetime, out: Collector) -> None:
-    if out.known_records.get(post_id) == tweet:
+    if post_id in out.known_records and out.known_records[post_id] == tweet:
         return
     quoted = tweet.quoted_status
     quote_of = tweet.quoted_status_id_str
@@ -314,10 +310,7 @@ def _map_original(tweet: Tweet, post_id: str, created_at: datetime, seen_at: dat
         tuple(tweet.withheld_in_countries) if tweet.withheld_in_countries is not None else None,
         "public",
     )
-    if out.known.get(post_id) != post:
-        out.posts.append(post)
-        out.known[post_id] = post
-    out.known_records[post_id] = tweet
+    out.add(post_id, post, tweet)
 
 
 def _unwrap(

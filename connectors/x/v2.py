@@ -3,16 +3,15 @@
 Fields: the API's OpenAPI description, 2.166 and 2.167; the second renames tweets to posts, so both names are read.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import TypeVar
 
 import msgspec
 
 from connectors.x import records
 from connectors.x.collect import DAWN, FAILURES, BadRecordError, Collector, reason
-from connectors.x.ids import LANGUAGES, first_time, is_id, snowflake_time
+from connectors.x.ids import LANGUAGES, are_ids, first_time, is_id, snowflake_time
 from connectors.x.protected import screen
 from connectors.x.shapes import JSON_ARRAY, JSON_OBJECT, generation_of_lines
 from connectors.x.text import permalink, unescape, unwrap
@@ -49,13 +48,18 @@ class Context:
                 self.polls = {poll.id: poll for poll in includes.polls if poll.id}
 
     def add(self, tweets: list[Tweet]) -> None:
-        """Index posts by their ids, and the versions of the edited ones by their first."""
+        """Index posts by their ids, if these are ids, and the versions of the edited ones by their first."""
+        if not tweets:
+            return
+        ids = [tweet.id or "" for tweet in tweets]
+        if are_ids(ids):
+            self.posts.update(zip(ids, tweets, strict=True))
+        else:
+            self.posts.update((tweet.id, tweet) for tweet in tweets if tweet.id is not None and is_id(tweet.id))
         for tweet in tweets:
-            if tweet.id is not None:
-                self.posts[tweet.id] = tweet
-                history = tweet.edit_history_tweet_ids or tweet.edit_history_post_ids
-                if history is not None and len(history) > 1:
-                    self.firsts.update(dict.fromkeys(history, history[0]))
+            history = tweet.edit_history_tweet_ids or tweet.edit_history_post_ids
+            if history is not None and len(history) > 1 and tweet.id is not None:
+                self.firsts.update(dict.fromkeys(history, history[0]))
 
     def handle_uid(self, handle: str) -> str | None:
         """Look up a person who is mentioned by name alone."""
@@ -87,35 +91,30 @@ def recognises(lines: Sequence[bytes]) -> bool:
 def map_payload(payload: Payload) -> Mapped:
     """Map pages and posts of API v2. Lines of another shape are mapped by that shape."""
     out = Collector(payload)
-    lines = records.decode_lines(_decoder, payload)
-    if lines is None:
-        records.map_lines(payload, out)
-        return out.mapped()
-    for index, line in enumerate(lines):
+    for index, record, line in records.decode_lines(_decoder, out):
         data, includes = line.data, line.includes
-        whole = partial(out.line, index)
         if data is not None:
             items = data if isinstance(data, list) else [data]
             if items and items[0].text is None:  # users, most likely
-                records.map_line(whole(), index, out)
+                records.map_line(record, index, out)
             else:
-                _map_page(items, _included(includes), _context(line.twarc, includes), index, out, whole)
+                _map_page(items, _included(includes), _context(line.twarc, includes), index, out, record)
         elif includes is not None or line.errors or line.meta:
-            _map_page([], _included(includes), _context(line.twarc, includes), index, out, whole)
+            _map_page([], _included(includes), _context(line.twarc, includes), index, out, record)
         elif line.id is not None and line.text is not None:
             out.seen += 1
             try:
-                _map_flat(line, index, out, whole)
+                _map_flat(line, index, out, record)
             except ValueError as error:
-                out.quarantine(index, whole(), reason(error), post_uid(line))
+                out.quarantine(index, record, reason(error), post_uid(line))
         else:
-            records.map_line(whole(), index, out)
+            records.map_line(record, index, out)
     return out.mapped()
 
 
 def map_record(record: bytes, index: int, out: Collector) -> None:
     """Map one flattened post that stands alone, reading counts written as strings too."""
-    _map_flat(_lax.decode(record), index, out, lambda: record)
+    _map_flat(_lax.decode(record), index, out, record)
 
 
 def map_page(keys: dict[str, msgspec.Raw], record: bytes, index: int, out: Collector) -> None:
@@ -153,7 +152,7 @@ def map_page(keys: dict[str, msgspec.Raw], record: bytes, index: int, out: Colle
                 context.users[user.id] = user
         else:
             items.append(item)
-    _map_page(items, included, context, index, out, lambda: record)
+    _map_page(items, included, context, index, out, record)
 
 
 def _each(
@@ -189,7 +188,7 @@ def _context(twarc: Twarc | None, includes: Includes | None) -> Context:
 
 
 def _map_page(
-    items: list[Tweet], included: list[Tweet], context: Context, index: int, out: Collector, whole: Callable[[], bytes]
+    items: list[Tweet], included: list[Tweet], context: Context, index: int, out: Collector, record: bytes
 ) -> None:
     context.add(included)
     context.add(items)
@@ -199,7 +198,7 @@ def _map_page(
         try:
             map_tweet(tweet, context, out)
         except ValueError as error:
-            out.quarantine(index, whole(), f"data[{position}].{reason(error)}", post_uid(tweet))
+            out.quarantine(index, record, f"data[{position}].{reason(error)}", post_uid(tweet))
             continue
         if tweet.created_at is not None:
             out.times.append(tweet.created_at)
@@ -209,18 +208,16 @@ def _map_page(
         try:
             map_tweet(tweet, context, out)
         except ValueError as error:
-            out.quarantine(index, whole(), f"includes.tweets[{position}].{reason(error)}", post_uid(tweet))
-    observed_at = context.observed_at
-    users = out.users
+            out.quarantine(index, record, f"includes.tweets[{position}].{reason(error)}", post_uid(tweet))
+    users, at, observed_at = out.users, latest or DAWN, context.observed_at
     for user_id, user in context.users.items():
         uid = "x:" + user_id
-        if uid in users:
-            out.see(uid, user, latest, observed_at)
-        else:
-            users[uid] = (latest or DAWN, user, observed_at)
+        last = users.get(uid)
+        if last is None or last[0] < at:
+            users[uid] = (at, user, observed_at)
 
 
-def _map_flat(line: Line, index: int, out: Collector, whole: Callable[[], bytes]) -> None:
+def _map_flat(line: Line, index: int, out: Collector, record: bytes) -> None:
     """Map a flattened post, which holds its author and what it refers to as whole objects."""
     context = Context(line.twarc.retrieved_at if line.twarc is not None else None, None)
     inside: list[Tweet] = []
@@ -242,19 +239,37 @@ def _map_flat(line: Line, index: int, out: Collector, whole: Callable[[], bytes]
         try:
             map_tweet(tweet, context, out)
         except ValueError as error:
-            out.quarantine(index, whole(), f"referenced_tweets.{reason(error)}", post_uid(tweet))
+            out.quarantine(index, record, f"referenced_tweets.{reason(error)}", post_uid(tweet))
 
 
 def map_tweet(tweet: Tweet, context: Context, out: Collector) -> None:
-    """Map one post or repost.
+    """Map one post or repost, which the context has indexed.
 
     Raises:
         BadRecordError: it has no id, no text or no date that can be believed.
     """
     post_id, text, created_at = tweet.id, tweet.text, tweet.created_at
-    if post_id is None or not is_id(post_id):
+    posts, firsts, observed_at = context.posts, context.firsts, context.observed_at
+    if post_id is None or post_id not in posts:
         raise BadRecordError("id: missing" if post_id is None else "id: not a number")
-    if context.done.get(post_id) == tweet:
+    if post_id in context.done and context.done[post_id] == tweet:
+        return
+    author, author_uid, author_id = tweet.author, None, tweet.author_id
+    if author_id:
+        author_uid = "x:" + author_id
+        if author is None:
+            author = context.users.get(author_id)
+    handle = name = None
+    if author is not None:
+        handle, name = author.username, author.name
+        if name is not None and "&" in name:
+            name = unescape(name)
+    if (
+        post_id in out.known_records
+        and not firsts
+        and out.known_records[post_id] == tweet
+        and out.add_again(post_id, handle, name, observed_at)
+    ):
         return
     if text is None:
         raise BadRecordError("text: missing")
@@ -264,33 +279,27 @@ def map_tweet(tweet: Tweet, context: Context, out: Collector) -> None:
             raise BadRecordError("created_at: missing")
     elif created_at.tzinfo is not UTC:
         created_at = created_at.astimezone(UTC)
-    author, author_uid, author_id = tweet.author, None, tweet.author_id
-    if author_id:
-        author_uid = "x:" + author_id
-        if author is None:
-            author = context.users.get(author_id)
     reply_to = quote_id = quote_of = None
-    observed_at = context.observed_at
     for reference in tweet.referenced_tweets or tweet.referenced_posts or ():
         kind, other = reference.type, reference.id
-        if other is None or not is_id(other):
+        if other is None or not (other in posts or is_id(other)):
             raise BadRecordError("referenced_tweets.id: not a number")
-        uid = "x:" + context.firsts.get(other, other)
+        uid = "x:" + (firsts.get(other, other) if firsts else other)
         if kind == "replied_to":
             reply_to = uid
         elif kind == "quoted":
             quote_id, quote_of = other, uid
         elif kind == "retweeted":
-            original = context.posts.get(other)
+            original = posts.get(other)
             at = (original.created_at if original is not None else None) or snowflake_time(other) or created_at
-            if other in context.firsts:
-                at = first_time(context.firsts[other], at)
+            if other in firsts:
+                at = first_time(firsts[other], at)
             out.reposts.append(
                 Repost(
                     post_uid=uid,
-                    post_at=at.astimezone(UTC),
+                    post_at=at if at.tzinfo is UTC else at.astimezone(UTC),
                     account_uid=author_uid,
-                    account_handle=author.username if author is not None else None,
+                    account_handle=handle,
                     at=created_at,
                     id=post_id,
                     observed_at=observed_at,
@@ -362,15 +371,10 @@ def map_tweet(tweet: Tweet, context: Context, out: Collector) -> None:
         )
         if reposts is None:
             reposts = metrics.repost_count
-    handle = name = None
-    if author is not None:
-        handle, name = author.username, author.name
-        if name is not None and "&" in name:
-            name = unescape(name)
     lang = tweet.lang
     conversation = tweet.conversation_id
     if conversation is not None:
-        conversation = "x:" + context.firsts.get(conversation, conversation)
+        conversation = "x:" + (firsts.get(conversation, conversation) if firsts else conversation)
     # By position: with more than 15 keywords, CPython calls three times slower.
     post = Post(
         uid,
@@ -403,10 +407,9 @@ def map_tweet(tweet: Tweet, context: Context, out: Collector) -> None:
         "public",
     )
     context.done[post_id] = tweet
-    known = out.known.get(post_id)
-    if known != post:
-        out.posts.append(post)
-        out.known[post_id] = post
+    # What else stands on the page had no part in it if nothing was looked up there but the author.
+    alone = attachments is None and not firsts and context.handles is None
+    out.add(post_id, post, tweet if alone else None)
 
 
 def _joined(note: Entities | None, short: Entities | None) -> Entities | None:

@@ -101,6 +101,9 @@ class UserMetrics(msgspec.Struct, gc=False):
     post_count: int | None = None
 
 
+NO_METRICS = UserMetrics()
+
+
 class User(msgspec.Struct, gc=False):
     id: str
     username: str | None = None
@@ -117,13 +120,13 @@ class User(msgspec.Struct, gc=False):
         url = self.url or None
         if url and self.entities and self.entities.url and self.entities.url.urls:
             url = self.entities.url.urls[0].expanded_url or url
-        metrics = self.public_metrics or UserMetrics()
+        name, bio, metrics = self.name, self.description, self.public_metrics or NO_METRICS
         return Account(
             uid=uid,
             handle=self.username or None,
             observed_at=observed_at,
-            name=unescape(self.name) if self.name else None,
-            bio=unescape(self.description) if self.description else None,
+            name=(unescape(name) if "&" in name else name) if name else None,
+            bio=(unescape(bio) if "&" in bio else bio) if bio else None,
             url=url,
             avatar=self.profile_image_url or None,
             created_at=_utc(self.created_at),

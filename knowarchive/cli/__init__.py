@@ -5,16 +5,20 @@ import difflib
 import io
 import logging
 import os
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from knowarchive import __version__
 from knowarchive.cli.output import OneLineFormatter, tell
-from knowarchive.config import Config, find_config, load_config
 from knowarchive.errors import ConfigError, KnowarchiveError, StoppedError, UsageError
+
+if TYPE_CHECKING:
+    from knowarchive.config import Config
 
 LOG = logging.getLogger("knowarchive")
 
@@ -24,6 +28,7 @@ COMMANDS = {
     "import": ("knowarchive.cli.import_files", "Import archive files: JSON lines or CSV, plain or compressed."),
     "sessions": ("knowarchive.cli.sessions", "List the sessions with posts, people and coverage."),
     "transcript": ("knowarchive.cli.transcript", "Write one session as HTML, Markdown, text or JSON."),
+    "review": ("knowarchive.cli.review", "Correct the filing: the posts that teach the most first."),
     "sql": ("knowarchive.cli.sql", "Ask DuckDB about the archive."),
     "replay": ("knowarchive.cli.replay", "Map the stored payloads again, offline."),
     "maintain": ("knowarchive.cli.maintain", "Fold and compact the archive, and delete what no reader needs."),
@@ -42,10 +47,14 @@ class Context:
     @property
     def config_path(self) -> Path:
         """The configuration that is read, and that `init` writes."""
+        from knowarchive.config import find_config
+
         return find_config(self.given)
 
     @property
-    def config(self) -> Config:
+    def config(self) -> "Config":
+        from knowarchive.config import load_config
+
         if self._config is None:
             self._config = load_config(self.config_path)
         return self._config
@@ -85,6 +94,14 @@ def shared_options() -> list[click.Parameter]:
     ]
 
 
+class _SignalError(KeyboardInterrupt):
+    """Another signal than Ctrl-C's, which ends the command in the same way: scratch files are removed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports none of them for `--help`."""
 
@@ -116,8 +133,11 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:  # before click prints an empty line for it
+        except KeyboardInterrupt as error:  # for which click would print an empty line
             raise StoppedError("stopped; what was not finished is done again by the next run") from error
+        except BrokenPipeError:  # which click takes for a failure; the reader of the pipe has seen enough
+            _abandon_output()
+            return 0
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, params=shared_options())
@@ -134,10 +154,14 @@ def cli(ctx: click.Context) -> None:
 def main() -> None:
     """Run the command, and turn every error into one line and its exit code."""
     _prepare_streams()
+    _heed_signals()
     try:
         code = cli.main(prog_name="knowarchive", standalone_mode=False)
         if sys.stdout:
             sys.stdout.flush()
+    except StoppedError as error:
+        cause = error.__cause__
+        code = _report(error, 128 + cause.number if isinstance(cause, _SignalError) else error.exit_code)
     except KnowarchiveError as error:
         code = _report(error, error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -149,9 +173,6 @@ def main() -> None:
         code = _report(UsageError(_usage(error)), 2, error)
     except (click.Abort, KeyboardInterrupt) as error:
         code = _report(StoppedError("stopped"), StoppedError.exit_code, error)
-    except BrokenPipeError:
-        _abandon_output()  # the reader of the pipe has seen enough
-        code = 0
     except OSError as error:
         _abandon_output()
         where = f"{error.filename}: " if error.filename else ""
@@ -182,6 +203,15 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
+
+
+def _heed_signals() -> None:
+    def stop(number: int, _frame: object) -> None:
+        raise _SignalError(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has others
+            signal.signal(number, stop)
 
 
 def _abandon_output() -> None:

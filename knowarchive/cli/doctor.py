@@ -11,11 +11,12 @@ from knowarchive.cli.output import print_json, print_table
 @click.pass_obj
 def command(context: Context, *, as_json: bool) -> int:
     """Show the configuration, the folders, the tables and the versions, and what is wrong with them."""
+    config = context.config
     from dataclasses import asdict
 
     from pipelines.diagnosis import diagnose
 
-    checks = diagnose(context.config)
+    checks = diagnose(config)
     if as_json:
         print_json([asdict(check) for check in checks])
     else:

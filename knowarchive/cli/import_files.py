@@ -28,7 +28,7 @@ KINDS = (
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(readable=False))
 @click.option("--format", "format_name", default="auto", show_default=True, help="A format's name; found by content.")
 @click.option(
     "--chat", metavar="NAME", shell_complete=complete_chat, help="File everything under this chat, hashtag or not."
@@ -46,13 +46,13 @@ def command(context: Context, files: tuple[str, ...], format_name: str, chat: st
       knowarchive import pulls/2015/*.jsonl.gz
       zcat pull.jsonl.gz | knowarchive import -
     """
+    config = context.config  # before what is heavy, so that a mistake is said at once
     from connectors import FORMATS
     from pipelines.importing import import_file
     from pipelines.sessions import require_chat
     from pipelines.understanding import processors
     from storage.archive import Archive
 
-    config = context.config
     if chat is not None:
         require_chat(config, chat)
     if format_name != "auto" and format_name not in FORMATS:

@@ -59,11 +59,11 @@ def command(
         name=_quote(name), title=_quote(title or f"#{hashtag}"), hashtag=_quote(hashtag), timezone=_quote(timezone)
     )
     _check(text)
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a folder; name a file in it with --config")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"{path}: there is no folder {path.parent}; make it first")
     try:
+        if path.is_dir():
+            raise ConfigError(f"{path}: is a folder; name a file in it with --config")
+        if not path.absolute().parent.is_dir():
+            raise ConfigError(f"{path}: there is no folder {path.parent}; make it first")
         if overwrite:
             write_document(path, text)
         else:

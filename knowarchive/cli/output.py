@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -58,11 +59,15 @@ def print_table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], e
     if not rows:
         tell(empty)
         return
+    from rich.cells import cell_len
+
     numbers = {key for key in columns if all(isinstance(row.get(key), int | float | Decimal | None) for row in rows)}
     cells = [[_cell(row.get(key)) for key in columns] for row in rows]
     headings = [one_line(heading) for heading in columns.values()]
     right = [key in numbers for key in columns]
-    lines = _fitted(headings, cells, right) if sys.stdout.isatty() else _aligned(headings, cells, right)
+    lines = _aligned(headings, cells, right)
+    if sys.stdout and sys.stdout.isatty() and max(map(cell_len, lines)) > shutil.get_terminal_size().columns:
+        lines = _folded(headings, cells, right)
     click.echo("\n".join(lines))
 
 
@@ -90,13 +95,13 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _fitted(headings: list[str], cells: list[list[str]], right: list[bool]) -> list[str]:
-    from rich.box import SIMPLE_HEAD
+def _folded(headings: list[str], cells: list[list[str]], right: list[bool]) -> list[str]:
+    """A table for a terminal that is too narrow for its lines."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading, number in zip(headings, right, strict=True):
         table.add_column(Text(heading), justify="right" if number else "left", overflow="fold")
     for row in cells:
@@ -104,7 +109,7 @@ def _fitted(headings: list[str], cells: list[list[str]], right: list[bool]) -> l
     console = Console(highlight=False)
     with console.capture() as capture:
         console.print(table)
-    return [line for line in map(str.rstrip, capture.get().splitlines()) if line]
+    return [line.rstrip() for line in capture.get().splitlines()]
 
 
 def _aligned(headings: list[str], cells: list[list[str]], right: list[bool]) -> list[str]:

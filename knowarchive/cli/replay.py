@@ -16,12 +16,12 @@ def command(context: Context, *, as_json: bool) -> int:
     For after an upgrade that understands more than the version that collected them. What payloads were understood to
     say before is replaced; payloads stay as they are.
     """
+    config = context.config  # before what is heavy, so that a mistake is said at once
     from datetime import UTC, datetime
 
     from pipelines.replaying import replay
     from storage.archive import Archive
 
-    config = context.config
     archive = Archive(config.archive_url, config.state_dir)
     with Progress(quiet=as_json) as progress:
         progress.begin("replay", None)

@@ -28,12 +28,12 @@ COLUMNS = {
 @click.pass_obj
 def command(context: Context, chat: str | None, *, as_json: bool) -> None:
     """List the sessions of a chat, or of all chats, that have posts."""
+    config = context.config  # before what is heavy, so that a mistake is said at once
     from dataclasses import asdict
 
     from pipelines.sessions import list_sessions, require_chat
     from storage.archive import Archive
 
-    config = context.config
     chats = [require_chat(config, chat)] if chat else list(config.chat)
     archive = Archive(config.archive_url, config.state_dir)
     rows = [asdict(row) for one in chats for row in list_sessions(archive, one)]

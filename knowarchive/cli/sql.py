@@ -22,6 +22,7 @@ def command(context: Context, query: str | None, *, as_json: bool) -> None:
       knowarchive sql "SELECT author_handle, count(*) AS posts FROM posts GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
       knowarchive sql "DESCRIBE posts"
     """
+    config = context.config  # before what is heavy, so that a mistake is said at once
     import duckdb
 
     from knowarchive.errors import UsageError
@@ -31,7 +32,6 @@ def command(context: Context, query: str | None, *, as_json: bool) -> None:
         if sys.stdin is None or sys.stdin.isatty():
             raise UsageError('give a query, as in: knowarchive sql "SELECT count(*) FROM posts"')
         query = sys.stdin.buffer.read().decode("utf-8", "replace")
-    config = context.config
     archive = Archive(config.archive_url, config.state_dir)
     with archive.connect(alone=True) as con:
         archive.create_views(con)

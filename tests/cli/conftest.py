@@ -62,6 +62,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def run(home, monkeypatch, capsys):
     """Run `knowarchive` with arguments and standard input, in this process."""
+    monkeypatch.setattr(knowarchive.cli, "_heed_signals", lambda: None)  # they are this process's
 
     def run(*arguments, stdin=b""):
         monkeypatch.setattr(sys, "argv", ["knowarchive", *map(str, arguments)])

@@ -13,7 +13,8 @@ from storage.schema import ACCOUNTS, PAYLOADS, POSTS, QUARANTINE, REPOSTS
 from tests.archives import NOW
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)  # with NUL, controls, every script
-TIME = st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
+EARLIEST, LATEST = datetime(1700, 1, 1), datetime(2200, 1, 1)  # noqa: DTZ001 - naive, as Hypothesis wants them
+TIME = st.datetimes(EARLIEST, LATEST, timezones=st.just(UTC))
 COUNT = st.integers(-(2**63), 2**63 - 1)
 
 
@@ -32,10 +33,22 @@ POST = st.builds(
     created_at=TIME,
     **dict.fromkeys(("observed_at", "edited_at", "deleted_at"), maybe(TIME)),
     **dict.fromkeys(
-        (
-            "id url author_uid author_handle author_name text warning lang reply_to reply_to_author conversation "
-            "quote_of visibility consent"
-        ).split(),
+        [
+            "id",
+            "url",
+            "author_uid",
+            "author_handle",
+            "author_name",
+            "text",
+            "warning",
+            "lang",
+            "reply_to",
+            "reply_to_author",
+            "conversation",
+            "quote_of",
+            "visibility",
+            "consent",
+        ],
         maybe(TEXT),
     ),
     **dict.fromkeys(("hashtags", "withheld"), TEXTS),
@@ -56,7 +69,7 @@ REPOST = st.builds(
     Repost,
     post_uid=TEXT,
     post_at=TIME,
-    **dict.fromkeys(("account_uid", "account_handle", "id"), maybe(TEXT)),
+    **dict.fromkeys(("account_uid", "account_handle"), maybe(TEXT)),
     **dict.fromkeys(("at", "observed_at"), maybe(TIME)),
 )
 
@@ -86,7 +99,9 @@ def test_accounts_become_columns_and_come_back_the_same(accounts):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(REPOST, max_size=4))
 def test_reposts_become_columns_and_come_back_the_same(reposts):
-    assert columns.reposts_from(complete(columns.repost_table(reposts), REPOSTS)) == reposts
+    table = complete(columns.repost_table(reposts), REPOSTS)
+    table = table.append_column("id", pa.nulls(table.num_rows, pa.string()))  # readers find it in the key
+    assert columns.reposts_from(table) == reposts
 
 
 @settings(max_examples=30, deadline=None)

@@ -8,7 +8,8 @@ from knowarchive.errors import NewerArchiveError
 from knowarchive.model import Mapped, Payload, Post
 from storage import migrations, schema, tables
 from storage.archive import Archive
-from storage.staging import Staging, prepare
+from storage.preparing import prepare
+from storage.staging import Staging
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

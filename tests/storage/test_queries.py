@@ -15,7 +15,6 @@ from knowarchive.model import Account, Link, Media, Mention, PollOption, Post, R
 from storage.schema import ACCOUNTS, POSTS, REPOSTS
 from tests.archives import NOW, VIEWS, at, data_files, open_archive, post, query, rows, store, store_runs
 
-
 # An example takes a second, so that shrinking one would take many minutes.
 QUICK = settings(
     deadline=None,
@@ -190,7 +189,7 @@ def check_history(history):
             assert {row["text"] for row in held} == {max(texts) for texts in by_moment.values()}, "edits are history"
 
 
-@settings(QUICK, max_examples=12)
+@settings(QUICK, max_examples=8)
 @given(histories())
 def test_any_order_grouping_repetition_and_compaction_gives_the_posts_of_the_reference(history):
     check_history(history)
@@ -421,6 +420,13 @@ def test_id_address_and_network_follow_from_the_uid(archive, uid, fields, expect
     store(archive, [Post(uid=uid, created_at=at(), observed_at=at(), **fields)])
     row = rows(archive)[uid]
     assert (row["id"], row["url"], row["platform"]) == expected
+
+
+@pytest.mark.parametrize("number", ["9", "did:plc:abc/app.bsky.feed.repost/3k", None])
+def test_a_repost_has_the_id_that_its_network_gave_it(archive, number):
+    store(archive, reposts=[Repost(post_uid="x:1", post_at=at(), account_uid="x:2", id=number, observed_at=at())])
+    [held] = archive.reposts(at(), at(1))
+    assert (held.id, held.post_uid, held.account_uid) == (number, "x:1", "x:2")
 
 
 def test_hostile_text_stays_text(archive):

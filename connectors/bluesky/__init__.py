@@ -1,0 +1,1 @@
+"""Bluesky, and whatever else serves the app.bsky lexicons of the AT Protocol."""

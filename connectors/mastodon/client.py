@@ -1,0 +1,581 @@
+"""Fetches from one server of Mastodon's API through Mastodon.py; what it answers is kept as bytes.
+
+Requests go to the configured server alone. The library builds them and reads the `Link` headers; its own waiting is
+off, and the bytes are taken below it, in `connectors.requests_transport`.
+
+**The sweep.** A tag timeline is read from its newest post backwards, until a whole page is older than the window's edge.
+One old post ends nothing: a post that reaches the server late gets an id as old as its time and appears between others
+that were there before. For the same reason a window is read again later, rather than polled from the last id.
+
+**Ids.** A server's ids are its own. `Post.id` therefore names its server (`123@example.social`), and a post is looked up
+by it there alone; by the id in its address where the server is its origin; else by its address, which needs a token.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import msgspec
+import requests
+from mastodon import Mastodon
+from mastodon.errors import MastodonError, MastodonWarning
+from mastodon.types_base import PaginationInfo
+
+from connectors import manners
+from connectors.base import (
+    BudgetError,
+    CredentialsError,
+    FetchError,
+    Query,
+    Report,
+    Surroundings,
+    TransientFetchError,
+)
+from connectors.mastodon.accounts import count_of, id_of, text_of, time_of
+from connectors.mastodon.answers import FAILURES, FORMAT, PUBLIC, Head, nested_statuses, read_head
+from connectors.mastodon.pages import SLACK, below, ids_of, is_before, is_html, is_whole, jump, last_id, listed
+from connectors.requests_transport import Answer, Sender, Transport
+from knowarchive.config import Source
+from knowarchive.model import Payload, Post
+
+PAGE = 40  # the most that a timeline gives
+REPOSTERS_PAGE = 80
+LOOK_UP_PAGE = 20
+LONGEST_TIMELINE = 1_000  # pages of one tag
+LONGEST_LIST = 100  # pages of reposters of one post
+FAILURES_IN_A_ROW = 3  # conversations that fail before the server is taken to be down
+LONGEST_REFRESH = 30.0  # seconds that we wait for a server to ask others for replies
+#: What a stranger gets of a conversation. https://docs.joinmastodon.org/methods/statuses/#context
+STRANGERS_CONTEXT = "40 posts up, 60 down, 20 deep"
+
+_TAG_PATH = re.compile(r"/api/v1/timelines/tag/([^/?]+)")
+_ID_IN_ADDRESS = re.compile(r"/statuses/([A-Za-z0-9]+)$")
+_REFRESH = re.compile(r"retry=(\d+)")
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the server said of a post in this run, as far as it decides what to ask next."""
+
+    id: str
+    made: datetime
+    parent: str | None
+    replies: int
+    reposts: int
+    quotes: int
+    edited: bool
+
+
+class _RefusedError(FetchError):
+    """The server answered and said no."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _RefusedCredentialsError(_RefusedError, CredentialsError):
+    """The server wants other credentials."""
+
+
+def token_variable(server: str) -> str:
+    """Name the variable that holds the token for a server: its host in capitals, every other character `_`."""
+    return "KNOWARCHIVE_MASTODON_TOKEN__" + re.sub(r"[^A-Z0-9]", "_", urlsplit(server).netloc.upper())
+
+
+def open_connector(source: Source, surroundings: Surroundings) -> "MastodonConnector":
+    """Connect to nothing yet: the first request tells what the server is."""
+    return MastodonConnector(source, surroundings)
+
+
+class MastodonConnector:
+    """One server. See `connectors.base.Connector`."""
+
+    platform: ClassVar[str] = "mastodon"
+
+    def __init__(self, source: Source, surroundings: Surroundings, sender: Sender | None = None) -> None:
+        self.report = Report()
+        self._server = source.server.rstrip("/")
+        self._host = urlsplit(self._server).netloc.lower()
+        self._surroundings = surroundings
+        self._variable = token_variable(self._server)
+        token = surroundings.secrets.get(self._variable, "").strip() or None
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise CredentialsError(f"{self._host}: {self._variable} holds no token; copy it again")
+        self._has_token = token is not None
+        self._transport = Transport(
+            self._host, frozenset((self._host,)), surroundings, self.report, sender, is_good=is_whole
+        )
+        session = requests.Session()
+        session.mount("https://", self._transport)
+        session.mount("http://", self._transport)
+        session.max_redirects = 5
+        self._api = Mastodon(
+            api_base_url=self._server,
+            access_token=_Token(token) if token is not None else None,
+            ratelimit_method="throw",
+            request_timeout=surroundings.limits.timeout,
+            version_check_mode="none",
+            session=session,
+            user_agent=surroundings.user_agent,
+        )
+        self._domain: str | None = None
+        self._greeted = False
+        self._known: dict[str, _Known] = {}
+        self._batches = True  # until the server refuses to be asked for many posts at once
+        self._refused: set[str] = set()  # lists that the server does not show us
+
+    def search(self, query: Query, resume: Payload | None = None) -> Iterator[Payload]:
+        """Tag timelines, one tag after another: the library cannot ask for several at once, and most servers neither."""
+        self._greet()
+        tags = list(dict.fromkeys(query.hashtags))
+        start: str | None = None
+        if resume is not None:
+            tags, start = self._resumed(tags, resume, query)
+        for tag in tags:
+            yield from self._timeline(tag, query, start)
+            start = None
+
+    def complete(self, posts: Sequence[Post], query: Query) -> Iterator[Payload]:
+        """Conversations, then what was edited, who reposted, and who quoted."""
+        self._greet()
+        mine = [(post, own) for post in posts if (own := self._own_id(post)) is not None]
+        yield from self._conversations(mine, query)
+        for post, own in mine:
+            known = self._known.get(post.uid)
+            if post.edited_at is not None or (known is not None and known.edited):
+                yield from self._list(post, own, "history", "edits")
+        for post, own in mine:
+            if self._count(post, "reposts"):
+                yield from self._list(post, own, "reblogged_by", "reposters", REPOSTERS_PAGE)
+            if self._count(post, "quotes"):
+                yield from self._list(post, own, "quotes", "quotes", PAGE)
+
+    def look_up(self, posts: Sequence[Post]) -> Iterator[Payload]:
+        """Posts by their ids here: many at once where the server can, and alone each that did not come along."""
+        self._greet()
+        strangers = [post for post in posts if self._own_id(post) is None]
+        mine = {own: post for post in posts if (own := self._own_id(post)) is not None}
+        ids = list(mine)
+        for start in range(0, len(ids), LOOK_UP_PAGE):
+            chunk = ids[start : start + LOOK_UP_PAGE]
+            found: set[str] = set()
+            if self._batches and len(chunk) > 1:
+                page = self._batch(chunk, mine)
+                if page is not None:
+                    found = {own for status in listed(page) or [] if (own := id_of(status)) is not None}
+                    yield page
+            for own in chunk:
+                if own not in found:
+                    yield from self._look_up_one(own, mine[own])
+        for own, post in mine.items():
+            known = self._known.get(post.uid)
+            if known is not None and known.edited and "history" not in self._refused:
+                yield from self._list(post, own, "history", "edits")
+        yield from self._resolve(strangers)
+
+    # Requests
+
+    def _greet(self) -> None:
+        """Ask the server once what it is: that it speaks this API, and what it calls its people."""
+        if self._greeted:
+            return
+        try:
+            answer = self._ask(self._api.instance_v2)
+        except _RefusedError as error:
+            if error.status not in {404, 405, 501}:
+                raise
+            try:
+                answer = self._ask(self._api.instance_v1)
+            except _RefusedError as older:
+                if older.status in {404, 405, 501}:
+                    raise FetchError(self._not_mastodon(f"status {older.status}")) from None
+                raise
+        value = msgspec.json.decode(answer.body)
+        if not isinstance(value, dict) or not isinstance(value.get("version"), str):
+            raise FetchError(self._not_mastodon("an answer that is not its own"))
+        name = text_of(value, "domain") or text_of(value, "uri") or ""
+        domain = (urlsplit(name).netloc if "//" in name else name).strip("/").lower()
+        self._domain = domain if domain != self._host and re.fullmatch(r"[\w.:-]{1,253}", domain) else None
+        self._greeted = True
+
+    def _ask(self, call: Callable[[], object]) -> Answer:
+        """Make one request through the library, and give back the bytes below it.
+
+        Raises:
+            _RefusedError: the server said no.
+            FetchError: whatever else went wrong, without a trace of the request.
+        """
+        self._transport.forget()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", MastodonWarning)
+                call()
+        except (MastodonError, requests.RequestException, ValueError, TypeError, AttributeError, KeyError):
+            pass  # what the library makes of an answer is not needed; whether there was one is asked next
+        if self._transport.error is not None:
+            raise self._transport.error
+        answer = self._transport.last
+        if answer is None:
+            raise FetchError(f"{self._host}: the request could not be made")
+        if 300 <= answer.status < 400:
+            raise FetchError(f"{self._host}: redirects in circles; check the server's address")
+        if answer.status >= 400:
+            raise self._refusal(answer)
+        if is_html(answer):
+            raise FetchError(self._not_mastodon("a web page"))
+        return answer
+
+    def _get(self, path: str, **params: str | int) -> tuple[Answer, str | None]:
+        """Ask for a page of a list by its path; with the answer comes the next page's `max_id`, if there is one.
+
+        `fetch_next` is the library's one public way to page through lists for which its own methods take no cursor.
+        """
+        request = PaginationInfo(
+            {"_pagination_method": "GET", "_pagination_endpoint": path, **params}
+        )
+        following: list[str | None] = []
+
+        def call() -> object:
+            page: object = self._api.fetch_next(request)
+            info = getattr(page, "_pagination_next", None)
+            following.append(str(info["max_id"]) if isinstance(info, dict) and info.get("max_id") else None)
+            return page
+
+        answer = self._ask(call)
+        return answer, following[0] if following else None
+
+    def _payload(self, answer: Answer, subject: dict[str, datetime] | None = None, **more: str | None) -> Payload:
+        """Keep an answer, and remember what it says of posts that are asked about later."""
+        head = Head(
+            request=answer.path,
+            server=self._server,
+            status=answer.status,
+            subject=subject or {},
+            domain=self._domain,
+            parent=more.get("parent"),
+        )
+        self.report.pages += 1
+        payload = Payload(
+            format=FORMAT,
+            origin=f"{self._server}{answer.path}",
+            body=answer.body,
+            items=1,
+            head=head.encode(),
+            fetched_at=answer.at,
+        )
+        statuses = listed(payload) or []
+        for status in statuses:
+            self._remember(status)
+        return msgspec.structs.replace(payload, items=max(1, len(statuses)))
+
+    def _remember(self, status: dict[str, Any]) -> None:
+        for one in (status, *[nested.status for nested in nested_statuses(status)]):
+            uri, own, made = text_of(one, "uri"), id_of(one), time_of(one, "created_at")
+            if uri is None or own is None or made is None or one.get("visibility") not in {*PUBLIC}:
+                continue
+            self._known[f"mastodon:{uri}"] = _Known(
+                id=own,
+                made=made,
+                parent=id_of(one, "in_reply_to_id"),
+                replies=count_of(one, "replies_count") or 0,
+                reposts=count_of(one, "reblogs_count") or 0,
+                quotes=count_of(one, "quotes_count") or 0,
+                edited=time_of(one, "edited_at") is not None,
+            )
+
+    # Tag timelines
+
+    def _timeline(self, tag: str, query: Query, max_id: str | None) -> Iterator[Payload]:
+        edge = query.since - SLACK
+        path = f"/api/v1/timelines/tag/{quote(tag, safe='')}"
+        asked: set[str | None] = set()
+        seen: set[str] = set()
+        again = False
+        for _ in range(LONGEST_TIMELINE):
+            params: dict[str, str | int] = {"limit": PAGE}
+            if max_id is not None:
+                params["max_id"] = max_id
+            answer, following = self._get(path, **params)
+            payload = self._payload(answer)
+            statuses = listed(payload)
+            if statuses is None:
+                raise FetchError(self._not_mastodon("something that is no list of posts"))
+            ids = ids_of(statuses)
+            repeated = bool(ids) and not set(ids) - seen
+            if repeated and not again:
+                again = True  # a cache on the way may have answered for another page
+                continue
+            yield payload
+            if repeated:
+                self._gap(f"#{tag}: the server repeats its pages; older posts may be missing")
+                return
+            if (ids and is_before(statuses, edge)) or (following is None and (not ids or "link" in answer.headers)):
+                return  # beyond the edge, or the last page
+            asked.add(max_id)
+            seen.update(ids)
+            skipped = jump(statuses, query.until, following) if max_id is None else None
+            max_id, again = skipped or following or last_id(ids), False
+            if max_id in asked:
+                self._gap(f"#{tag}: the server's pages go in circles; older posts may be missing")
+                return
+        self._gap(f"#{tag}: more than {LONGEST_TIMELINE * PAGE:,} posts since the session; older ones may be missing")
+
+    def _resumed(self, tags: list[str], resume: Payload, query: Query) -> tuple[list[str], str | None]:
+        """Where an interrupted run goes on: the tags that are left, and the id to go on from in the first."""
+        try:
+            head = read_head(resume)
+        except FAILURES:
+            return tags, None
+        match = _TAG_PATH.search(head.request)
+        tag = unquote(match[1]) if match else None
+        if tag not in tags:
+            return tags, None
+        left = tags[tags.index(tag) :]
+        statuses = listed(resume) or []
+        ids = ids_of(statuses)
+        if ids and is_before(statuses, query.since - SLACK):
+            return left[1:], None
+        asked = parse_qs(urlsplit(head.request).query).get("max_id", [None])[0]
+        return left, last_id(ids) or asked
+
+    # Conversations
+
+    def _conversations(self, mine: list[tuple[Post, str]], query: Query) -> Iterator[Payload]:
+        """Whole conversations, each branch asked for once. What is cut is asked for from where it was cut."""
+        limits = self._surroundings.limits
+        waiting: list[tuple[str, str, datetime, int]] = []
+        queued: set[str] = set()
+
+        def enqueue(uid: str, own: str, made: datetime, depth: int) -> None:
+            if uid not in queued and depth <= limits.conversation_depth:
+                queued.add(uid)
+                waiting.append((uid, own, made, depth))
+
+        shown: set[str] = set()  # those whose replies have come
+        roots = {post.uid for post, _ in mine if post.conversation == post.uid}
+        for post, own in mine:
+            if post.conversation == post.uid and self._count(post, "replies") != 0:
+                enqueue(post.uid, own, post.created_at, 0)
+        for post, own in mine:
+            if post.conversation != post.uid:
+                enqueue(post.uid, own, post.created_at, 0)
+        refreshing: dict[str, tuple[str, datetime]] = {}
+        retry = 0.0
+        posts = hidden = failed = 0
+        while waiting:
+            uid, own, made, depth = waiting.pop(0)
+            if uid in shown:
+                continue
+            if posts >= limits.conversation_posts:
+                self._gap(f"more than {limits.conversation_posts:,} posts in conversations; the rest was not asked for")
+                break
+            try:
+                if uid not in self._known and uid not in roots:
+                    yield from self._look_up_one(own, Post(uid=uid, created_at=made))  # what it replies to
+                answer, payload = self._context(uid, own, made)
+                failed = 0
+            except BudgetError:
+                raise
+            except TransientFetchError:
+                failed += 1
+                if failed >= FAILURES_IN_A_ROW:
+                    raise
+                self._gap(f"the conversation of {own} did not come; the next run asks again")
+                continue
+            if payload is None or answer is None:
+                continue
+            yield payload
+            found = listed(payload) or []
+            posts += len(found)
+            if (offer := answer.headers.get("mastodon-async-refresh")) is not None:
+                refreshing[uid] = (own, made)
+                match = _REFRESH.search(offer)
+                retry = max(retry, float(match[1]) if match else 5.0)
+            hidden += self._weigh(uid, own, found, shown, query, depth, enqueue)
+        if refreshing:
+            yield from self._refreshed(refreshing, min(retry, LONGEST_REFRESH))
+        if hidden:
+            cut = "" if self._has_token else f", or more than strangers are shown ({STRANGERS_CONTEXT})"
+            self._gap(
+                f"{hidden:,} replies are counted but not shown: not public, deleted, never sent to this server{cut}"
+            )
+
+    def _context(self, uid: str, own: str, made: datetime) -> tuple[Answer | None, Payload | None]:
+        parent = self._known[uid].parent if uid in self._known else None
+        try:
+            answer = self._ask(lambda: self._api.status_context(own))
+        except _RefusedError as error:
+            if error.status in {404, 410}:
+                return None, None  # `look_up` finds out what became of it
+            raise
+        return answer, self._payload(answer, {uid: made}, parent=parent)
+
+    def _weigh(
+        self,
+        uid: str,
+        own: str,
+        found: list[dict[str, Any]],
+        shown: set[str],
+        query: Query,
+        depth: int,
+        enqueue: Callable[[str, str, datetime, int], None],
+    ) -> int:
+        """Decide what of a conversation to ask for further. Returns how many replies stay hidden below its top."""
+        children: dict[str, int] = {}
+        for status in found:
+            if (parent := id_of(status, "in_reply_to_id")) is not None:
+                children[parent] = children.get(parent, 0) + 1
+        shown.add(uid)
+        missing = 0
+        if uid in self._known:
+            missing = max(0, self._known[uid].replies - children.get(own, 0))
+        replies = below(own, found)
+        for status in found:
+            its_id, made, uri = id_of(status), time_of(status, "created_at"), text_of(status, "uri")
+            if its_id is None or made is None or uri is None or status.get("visibility") not in {*PUBLIC}:
+                continue
+            its_uid = f"mastodon:{uri}"
+            if its_id in replies:
+                if (count_of(status, "replies_count") or 0) <= children.get(its_id, 0):
+                    shown.add(its_uid)
+                else:
+                    enqueue(its_uid, its_id, made, depth + 1)
+            elif id_of(status, "in_reply_to_id") is None and query.since - SLACK <= made < query.until:
+                enqueue(its_uid, its_id, made, depth)  # the conversation that the session's post belongs to
+        return missing
+
+    def _refreshed(self, refreshing: dict[str, tuple[str, datetime]], seconds: float) -> Iterator[Payload]:
+        """Ask again, after the server itself has asked the others for replies that it lacks (Mastodon 4.5)."""
+        self.report.waited += seconds
+        self._surroundings.sleep(seconds)
+        unfinished = 0
+        for uid, (own, made) in refreshing.items():
+            answer, payload = self._context(uid, own, made)
+            if payload is not None and answer is not None:
+                unfinished += "mastodon-async-refresh" in answer.headers
+                yield payload
+        if unfinished:
+            self._gap(f"{unfinished} conversations were still being completed by the server; refresh later")
+
+    # Lists about one post
+
+    def _list(self, post: Post, own: str, name: str, what: str, limit: int | None = None) -> Iterator[Payload]:
+        if name in self._refused:
+            return
+        max_id: str | None = None
+        asked: set[str | None] = set()
+        for _ in range(LONGEST_LIST):
+            asked.add(max_id)
+            params: dict[str, str | int] = {"limit": limit} if limit else {}
+            if max_id is not None:
+                params["max_id"] = max_id
+            try:
+                answer, max_id = self._get(f"/api/v1/statuses/{own}/{name}", **params)
+            except _RefusedError as error:
+                if error.status in {401, 403, 422, 501}:
+                    self._refused.add(name)
+                    self._gap(f"the server does not show {what} {self._advice()}")
+                return
+            yield self._payload(answer, {post.uid: post.created_at})
+            if max_id is None or limit is None:
+                return
+            if max_id in asked:
+                break
+        self._gap(f"the server's list of {what} of {own} does not end; some may be missing")
+
+    # Single posts
+
+    def _batch(self, ids: list[str], mine: dict[str, Post]) -> Payload | None:
+        """Many posts at once: Mastodon 4.3 and later. Those that do not come along are not gone yet."""
+        try:
+            answer = self._ask(lambda: self._api.statuses(list(ids)))
+        except _RefusedError:
+            self._batches = False
+            return None
+        return self._payload(answer, {mine[own].uid: mine[own].created_at for own in ids})
+
+    def _look_up_one(self, own: str, post: Post) -> Iterator[Payload]:
+        subject = {post.uid: post.created_at}
+        try:
+            answer = self._ask(lambda: self._api.status(own))
+        except _RefusedError as error:
+            gone = self._transport.last
+            if error.status not in {404, 410} or gone is None or is_html(gone):
+                raise
+            yield self._payload(gone, subject)
+            if urlsplit(post.uid.removeprefix("mastodon:")).netloc.lower() not in {self._host, self._domain}:
+                self._gap(f"{own} is gone from this server, which is not its own: deleted, or only forgotten here")
+            return
+        yield self._payload(answer, subject)
+
+    def _resolve(self, posts: list[Post]) -> Iterator[Payload]:
+        """Find posts by their address, which needs a token."""
+        if not posts:
+            return
+        if not self._has_token:
+            self._gap(f"{len(posts):,} posts are not known here by an id, and were not looked up; set {self._variable}")
+            return
+        for post in posts:
+            address = post.uid.removeprefix("mastodon:")
+            answer = self._ask(lambda: self._api.search_v2(address, resolve=True, result_type="statuses"))  # noqa: B023
+            yield self._payload(answer, {post.uid: post.created_at})
+
+    def _own_id(self, post: Post) -> str | None:
+        """The id of a post on this server, if it is known."""
+        if (known := self._known.get(post.uid)) is not None:
+            return known.id
+        own, _, host = (post.id or "").rpartition("@")
+        if own and host == self._host:
+            return own
+        address = urlsplit(post.uid.removeprefix("mastodon:"))
+        match = _ID_IN_ADDRESS.search(address.path)
+        return match[1] if match and address.netloc.lower() == self._host else None
+
+    def _count(self, post: Post, name: str) -> int | None:
+        """A count as the server tells it now, or as it is stored; None where neither is known."""
+        known = self._known.get(post.uid)
+        count: int | None = getattr(known if known is not None else post, name)
+        return count
+
+    # Words
+
+    def _gap(self, text: str) -> None:
+        if (gap := f"{self._host}: {text}") not in self.report.gaps:
+            self.report.gaps.append(gap)
+
+    def _advice(self) -> str:
+        if self._has_token:
+            return f"to this token; check what {self._variable} may do"
+        return f"to strangers; set {self._variable}"
+
+    def _not_mastodon(self, what: str) -> str:
+        return f"{self._host}: answers with {what}, so it does not speak the Mastodon API; check the server's address"
+
+    def _refusal(self, answer: Answer) -> FetchError:
+        """What to do about an answer that is an error."""
+        status = answer.status
+        if status in {401, 403, 422} and not self._has_token and not is_html(answer):
+            return _RefusedCredentialsError(
+                f"{self._host}: shows this to its members alone; set {self._variable}", status
+            )
+        if status in {401, 403}:
+            return _RefusedCredentialsError(str(manners.refusal(status, self._host, self._variable)), status)
+        if is_html(answer) and status in {404, 405}:
+            return _RefusedError(self._not_mastodon("a web page"), status)
+        return _RefusedError(f"{self._host}: refused {answer.path.partition('?')[0]} with status {status}", status)
+
+
+class _Token(str):
+    """A token that does not show itself in tracebacks and logs that print values."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"

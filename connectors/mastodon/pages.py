@@ -1,0 +1,93 @@
+"""What a collector must understand of an answer to go on: where the next page is, and whether the edge is reached. Pure."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from connectors.mastodon.accounts import id_of, time_of
+from connectors.mastodon.answers import FAILURES, read_head, statuses_in
+from connectors.requests_transport import Answer
+from knowarchive.model import Payload
+
+SLACK = timedelta(hours=1)  # how far clocks of servers may differ
+
+
+def is_html(answer: Answer) -> bool:
+    """Whether a web page came where JSON was asked for."""
+    return "html" in answer.headers.get("content-type", "") or answer.body[:200].lstrip()[:1] == b"<"
+
+
+def is_whole(answer: Answer) -> bool:
+    """Whether an answer is JSON to its end, or something else altogether, which asking again would not change."""
+    if is_html(answer):
+        return True
+    try:
+        msgspec.json.decode(answer.body)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def listed(payload: Payload) -> list[dict[str, Any]] | None:
+    """The posts that an answer is about; None where it has not the shape that was asked for."""
+    try:
+        statuses = statuses_in(read_head(payload).kind, msgspec.json.decode(payload.body))
+    except FAILURES:
+        return None
+    return [status for status in statuses if isinstance(status, dict)]
+
+
+def ids_of(statuses: list[dict[str, Any]]) -> list[str]:
+    return [own for status in statuses if (own := id_of(status)) is not None]
+
+
+def is_before(statuses: list[dict[str, Any]], edge: datetime) -> bool:
+    """Whether a whole page is older than the window."""
+    times = [time for status in statuses if (time := time_of(status, "created_at")) is not None]
+    return bool(times) and max(times) < edge
+
+
+def last_id(ids: list[str]) -> str | None:
+    """The id to go on from where the server names none: the least, if ids of its kind can be compared."""
+    if ids and all(own.isdecimal() for own in ids):
+        return min(ids, key=int)
+    return min(ids) if len({len(own) for own in ids}) == 1 else next(reversed(ids), None)
+
+
+def jump(statuses: list[dict[str, Any]], until: datetime, following: str | None) -> str | None:
+    """An id with which to skip what is newer than a moment, where the server's ids tell the time as Mastodon's do.
+
+    The upper bits are milliseconds since 1970, of the post's own time: one that comes late is filed where it belongs.
+    https://docs.joinmastodon.org/api/guidelines/#id
+    """
+    oldest = following or last_id(ids_of(statuses))
+    if oldest is None or not oldest.isdecimal():
+        return None
+    for status in statuses:
+        own, made = id_of(status), time_of(status, "created_at")
+        if own is None or made is None or not own.isdecimal():
+            return None
+        if abs((int(own) >> 16) / 1000 - made.timestamp()) > SLACK.total_seconds():
+            return None
+    target = int((until + SLACK).timestamp() * 1000) << 16
+    return str(target) if target < int(oldest) else None
+
+
+def below(own: str, statuses: list[dict[str, Any]]) -> set[str]:
+    """The ids of those that reply to a post, and to those in turn."""
+    answers: dict[str, list[str]] = {}
+    for status in statuses:
+        parent, its_id = id_of(status, "in_reply_to_id"), id_of(status)
+        if parent is not None and its_id is not None:
+            answers.setdefault(parent, []).append(its_id)
+    found: set[str] = set()
+    pending = [own]
+    while pending:
+        for reply in answers.get(pending.pop(), ()):
+            if reply not in found and reply != own:
+                found.add(reply)
+                pending.append(reply)
+    return found

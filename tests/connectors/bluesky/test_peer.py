@@ -1,0 +1,202 @@
+"""The AT Protocol's own reference network, where it can be had: what was said there is what the connector brings."""
+
+import os
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from connectors import map_payload
+from connectors.base import CredentialsError, Query, Surroundings
+from connectors.bluesky.client import open_connector
+from knowarchive.config import Source
+
+PEER = Path(__file__).parents[3].parent / "shared" / "peers" / "bluesky"
+PDS, APPVIEW = "http://localhost:2583", "http://localhost:2584"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.enable_socket,
+    pytest.mark.skipif(not PEER.is_dir(), reason="needs ../shared/peers/bluesky"),
+    pytest.mark.filterwarnings("ignore"),  # of libraries that only this test uses
+]
+
+
+def answers():
+    try:
+        return httpx.get(f"{PDS}/xrpc/_health", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def network():
+    if answers():
+        yield
+        return
+    subprocess.run([PEER / "start"], check=True, timeout=900, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield
+    subprocess.run([PEER / "stop"], check=True)
+
+
+@pytest.fixture(scope="module")
+def people(network):
+    from atproto import Client, models
+
+    suffix = os.urandom(3).hex()
+
+    def join(name):
+        client = Client(base_url=PDS)
+        client.com.atproto.server.create_account(
+            models.ComAtprotoServerCreateAccount.Data(
+                handle=f"{name}-{suffix}.test", email=f"{name}-{suffix}@example.org", password=f"secret-of-{name}"
+            )
+        )
+        client.login(f"{name}-{suffix}.test", f"secret-of-{name}", fetch_bsky_profile=False)
+        return client
+
+    joined = {name: join(name) for name in ("moderator", "iris", "otto")}
+    yield joined
+    for client in joined.values():
+        client.request.close()
+
+
+@pytest.fixture(scope="module")
+def chat(people):
+    """A chat: a question, threaded answers, one without the tag, quotes, reposts, a picture, one to be deleted."""
+    from atproto import client_utils, models
+
+    tag = "LanternKM" + os.urandom(3).hex()
+    moderator, iris, otto = people.values()
+
+    def reference(post):
+        return models.ComAtprotoRepoStrongRef.Main(uri=post.uri, cid=post.cid)
+
+    def answer(who, text, parent, root):
+        reply = models.AppBskyFeedPost.ReplyRef(parent=reference(parent), root=reference(root))
+        return who.send_post(text, reply_to=reply, profile_identify=who._session.did)
+
+    def say(who, text, **more):
+        return who.send_post(text, profile_identify=who._session.did, **more)
+
+    builder = client_utils.TextBuilder().text("🏮 Q1: What do you keep? ").tag(f"#{tag}", tag)
+    said = {"question": say(moderator, builder)}
+    said["answer"] = answer(iris, "A1: the lantern, without the tag", said["question"], said["question"])
+    said["deeper"] = answer(otto, "And its oil", said["answer"], said["question"])
+    quote = models.AppBskyEmbedRecord.Main(record=reference(said["question"]))
+    said["quote"] = say(otto, "A1: I quote instead", embed=quote)
+    said["lower"] = say(otto, f"in small letters #{tag.lower()}")
+    said["gone"] = say(iris, f"a slip #{tag}")
+    said["below"] = answer(otto, f"I saw that slip #{tag}", said["gone"], said["gone"])
+    for who in (iris, otto):
+        who.app.bsky.feed.repost.create(
+            who._session.did,
+            models.AppBskyFeedRepost.Record(subject=reference(said["question"]), created_at=who.get_current_time_iso()),
+        )
+    settle(lambda: len(brought(None, tag)) >= 4)
+    return tag, {name: "bluesky:" + post.uri[5:] for name, post in said.items()}
+
+
+def settle(is_done):
+    for _ in range(60):
+        if is_done():
+            return
+        time.sleep(0.5)
+    raise AssertionError("the AppView did not take it in")
+
+
+def surroundings(tmp_path, who=None, password=None):
+    secrets = {}
+    if who is not None:
+        secrets = {
+            "KNOWARCHIVE_BLUESKY_HANDLE": who._session.handle,
+            "KNOWARCHIVE_BLUESKY_APP_PASSWORD": password or f"secret-of-{who._session.handle.partition('-')[0]}",
+        }
+    return Surroundings(secrets=secrets, state=tmp_path or Path("/nonexistent"))
+
+
+def window(tag):
+    now = datetime.now(UTC)
+    return Query((tag,), now - timedelta(hours=1), now + timedelta(hours=1))
+
+
+def mapped(payloads):
+    posts, reposts = {}, set()
+    for payload in payloads:
+        one = map_payload(payload)
+        assert not one.quarantined
+        posts.update({post.uid: post for post in one.posts if post.text is not None})
+        reposts.update((repost.post_uid, repost.account_uid) for repost in one.reposts)
+    return posts, reposts
+
+
+def brought(tmp_path, tag):
+    connector = open_connector(Source(platform="bluesky", server=APPVIEW), surroundings(tmp_path))
+    return mapped(connector.search(window(tag)))[0]
+
+
+@pytest.mark.parametrize("server", [PDS, APPVIEW])
+def test_a_chat_is_brought_whole(server, chat, people, tmp_path):
+    tag, uids = chat
+    who = people["moderator"] if server == PDS else None
+    connector = open_connector(Source(platform="bluesky", server=server), surroundings(tmp_path, who))
+    posts, _ = mapped(connector.search(window(tag)))
+    assert set(posts) == {uids[name] for name in ("question", "lower", "gone", "below")}
+    more, reposts = mapped(connector.complete(list(posts.values()), window(tag)))
+    posts |= more
+    assert set(posts) == set(uids.values())
+    assert posts[uids["deeper"]].reply_to == uids["answer"]
+    assert posts[uids["deeper"]].conversation == uids["question"]
+    assert posts[uids["quote"]].quote_of == uids["question"]
+    assert posts[uids["question"]].hashtags == (tag,)
+    assert posts[uids["question"]].replies == 1
+    accounts = {"bluesky:" + people[name]._session.did for name in ("iris", "otto")}
+    assert reposts == {(uids["question"], account) for account in accounts}
+    assert connector.report.gaps == []
+    if who is not None:
+        (file,) = tmp_path.iterdir()
+        assert file.stat().st_mode & 0o777 == 0o600
+        again = open_connector(Source(platform="bluesky", server=server), surroundings(tmp_path, who))
+        assert list(again.search(window(tag)))
+        assert again.report.requests == again.report.pages  # no login
+
+
+def test_a_search_without_a_session_says_what_to_set(network, tmp_path):
+    connector = open_connector(Source(platform="bluesky", server=PDS), surroundings(tmp_path))
+    with pytest.raises(CredentialsError, match="needs a session; set KNOWARCHIVE_BLUESKY_HANDLE and"):
+        list(connector.search(window("lanternkm")))
+
+
+def test_a_wrong_password_says_so_and_not_what_it_was(people, tmp_path):
+    around = surroundings(tmp_path, people["iris"], "not-the-password")
+    connector = open_connector(Source(platform="bluesky", server=PDS), around)
+    with pytest.raises(CredentialsError, match="wrong handle or app password") as caught:
+        list(connector.search(window("lanternkm")))
+    assert "not-the-password" not in str(caught.value)
+
+
+def test_a_deletion_is_known_by_the_repositorys_word_and_its_branch_is_kept(chat, people, tmp_path):
+    tag, uids = chat
+    for server in (PDS, APPVIEW):
+        connector = open_connector(
+            Source(platform="bluesky", server=server), surroundings(tmp_path, people["otto"] if server == PDS else None)
+        )
+        before = list(mapped(connector.search(window(tag)))[0].values())
+        if server == PDS:
+            stored = before
+            iris = people["iris"]
+            iris.app.bsky.feed.post.delete(iris._session.did, uids["gone"].rpartition("/")[2])
+            settle(lambda: uids["gone"] not in brought(None, tag))
+        posts = [post for payload in connector.look_up(stored) for post in map_payload(payload).posts]
+        (gone,) = [post for post in posts if post.deleted_at is not None]
+        assert (gone.uid, gone.text, gone.created_at) == (
+            uids["gone"], None, next(post.created_at for post in stored if post.uid == uids["gone"]),
+        )  # fmt: skip
+        assert {post.uid for post in posts} == {post.uid for post in stored}
+        below = [post for post in stored if post.uid == uids["below"]]
+        found = [post for payload in connector.complete(below, window(tag)) for post in map_payload(payload).posts]
+        assert {post.uid: post.visibility for post in found} == {uids["below"]: "public", uids["gone"]: "not-found"}
+        assert connector.report.gaps == []
