@@ -25,10 +25,10 @@ demo: venv ## a small chat of invented people: an archive and transcripts to pla
 	@echo "  cd demo && ../.venv/bin/knowarchive transcript lanternkm 2023-03-15"
 
 test: venv ## the default tests
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2
 
 test-all: venv ## also those that take minutes
-	$(BIN)/pytest -q -m "not browser"
+	$(BIN)/pytest -q -n 2 -m "not browser"
 
 lint: venv ## style, types, and that imports only go down
 	$(BIN)/ruff check
@@ -48,7 +48,7 @@ a11y: demo ## the demo's transcripts in Chromium with axe-core: desktop and phon
 	node tests/a11y/run.mjs --out build/a11y demo/transcripts/*.html
 
 crash: venv ## 50 kills at random moments, and power losses
-	$(BIN)/pytest -q -m "not browser" tests/storage/test_crashes.py
+	$(BIN)/pytest -q -n 2 -m "not browser" tests/storage/test_crashes.py
 
 lock: ## resolve the hash-pinned requirements anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --annotation-style=line pyproject.toml --output-file requirements.txt

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 from atproto import Client, Request, Session, SessionEvent  # type: ignore[import-untyped]
 from atproto_client.exceptions import LoginRequiredError, RequestErrorBase  # type: ignore[import-untyped]
-from atproto_client.models.common import XrpcError  # type: ignore[import-untyped]
 from atproto_client.models.dot_dict import DotDict  # type: ignore[import-untyped]
 from atproto_core.exceptions import AtProtocolError  # type: ignore[import-untyped]
 
@@ -110,7 +110,7 @@ class Api:
         content = self._content
         error: str | None = None
         if trouble is not None:
-            error = _name(trouble)
+            error = self._refusal()
             if error not in expected or answer is None:
                 raise self._explained(method, trouble) from trouble
             content = {}
@@ -199,7 +199,7 @@ class Api:
             client.login(handle, password, fetch_bsky_profile=False)
         except RequestErrorBase as error:
             status = error.response.status_code if error.response is not None else None
-            name = _name(error)
+            name = self._refusal()
             if status in _NOT_SERVED:
                 self._credentials = self._file = None  # an AppView alone: anybody may read it
                 return self._new_client()
@@ -220,7 +220,7 @@ class Api:
     def _is_stale(self, trouble: AtProtocolError) -> bool:
         if self._credentials is None:
             return False
-        return not isinstance(trouble, RequestErrorBase) or _name(trouble) in _STALE or _status(trouble) == 401
+        return not isinstance(trouble, RequestErrorBase) or self._refusal() in _STALE or _status(trouble) == 401
 
     def _forget(self) -> None:
         if self._file is not None:
@@ -228,7 +228,7 @@ class Api:
         self._client = None
 
     def _explained(self, method: str, trouble: AtProtocolError) -> FetchError:
-        where, status, name = self._where(method), _status(trouble), _name(trouble)
+        where, status, name = self._where(method), _status(trouble), self._refusal()
         if status is None:
             return CredentialsError(f"{where}: the session is over; check {CREDENTIALS}")
         if status in {401, 403}:
@@ -239,6 +239,16 @@ class Api:
             return FetchError(f"{where}: no such method (status {status}); is this an AT Protocol server?")
         return RefusedError(f"{where}: refused with status {status}{f' ({name})' if name else ''}", name)
 
+    def _refusal(self) -> str:
+        """The network's name for why it said no, cut to what a name is: it comes from outside."""
+        answer = self._transport.last
+        try:
+            content = msgspec.json.decode(answer.body) if answer is not None else None
+        except (ValueError, RecursionError):
+            return ""
+        name = content.get("error") if isinstance(content, dict) else None
+        return name[:60] if isinstance(name, str) and name.isidentifier() else ""
+
     def _where(self, method: str) -> str:
         return f"{urlsplit(self.server).netloc}: {method}"
 
@@ -246,11 +256,3 @@ class Api:
 def _status(trouble: AtProtocolError) -> int | None:
     response = trouble.response if isinstance(trouble, RequestErrorBase) else None
     return response.status_code if response is not None else None
-
-
-def _name(trouble: AtProtocolError) -> str:
-    """The network's name for what went wrong, cut to what a name is: it comes from outside."""
-    response = trouble.response if isinstance(trouble, RequestErrorBase) else None
-    content = response.content if response is not None else None
-    name = content.error if isinstance(content, XrpcError) else ""
-    return name[:60] if isinstance(name, str) and name.isidentifier() else ""

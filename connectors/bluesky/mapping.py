@@ -198,8 +198,8 @@ def map_payload(payload: Payload) -> Mapped:
     return page.mapped()
 
 
-def map_view(view: PostView, page: Page) -> Post:
-    """Map a post as it is shown in any place, and what it quotes.
+def map_view(view: PostView, page: Page, *, is_quoted: bool = False) -> Post:
+    """Map a post as it is shown in any place, and what it quotes: one step, `is_quoted` ends there.
 
     Raises:
         BadRecordError: it is no post.
@@ -216,10 +216,9 @@ def map_view(view: PostView, page: Page) -> Post:
     created_at = made_at(record.created_at, view.indexed_at)
     if view.indexed_at is None:
         # A repository does not tell when the network first saw the record.
-        latest = page.observed_at
-        created_at = page.exchange.subject.get(uid) or (
-            min(created_at, latest) if created_at is not None and latest is not None else created_at
-        )
+        if created_at is not None and page.observed_at is not None and created_at > page.observed_at:
+            created_at = None
+        created_at = page.exchange.subject.get(uid) or created_at
     if created_at is None:
         created_at = key_time(uid)
     if created_at is None:
@@ -258,7 +257,8 @@ def map_view(view: PostView, page: Page) -> Post:
             consent=account.consent if account else None,
         )
     )
-    _map_quoted(quoted(shown), page)
+    if not is_quoted:
+        _map_quoted(quoted(shown), page)
     return post
 
 
@@ -314,7 +314,7 @@ def _language(langs: Any) -> str | None:
 
 
 def _map_quoted(shown: Any, page: Page) -> None:
-    """Map the post that another shows as its quote. Not what that one quotes: the page does not show it."""
+    """Map the post that another shows as its quote, or keep its place."""
     if not isinstance(shown, dict):
         return
     name = shown.get("$type")
@@ -323,18 +323,13 @@ def _map_quoted(shown: Any, page: Page) -> None:
             # A quoted post that is no good costs nothing but itself: who quotes it is mapped.
             position = page.payload.position + max(page.seen - 1, 0)
             try:
-                map_view(msgspec.convert({**shown, "embed": None, "embeds": _unquoted(shown)}, PostView), page)
+                map_view(msgspec.convert(shown, PostView), page, is_quoted=True)
             except FAILURES as error:
                 page.quarantine(position, msgspec.json.encode(shown), error)
     elif name == "app.bsky.embed.record#viewNotFound":
         add_placeholder(shown.get("uri"), "not-found", page)
     elif name == "app.bsky.embed.record#viewBlocked":
         add_placeholder(shown.get("uri"), "blocked", page)
-
-
-def _unquoted(shown: dict[str, Any]) -> list[Any]:
-    """The attachments of a quoted post, without what it quotes itself: a quote is followed one step."""
-    return [embed for embed in items(shown.get("embeds")) if quoted(embed) is None]
 
 
 def add_placeholder(uri: Any, what: str, page: Page, conversation: str | None = None) -> None:

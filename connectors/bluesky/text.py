@@ -90,7 +90,7 @@ def is_shortened(shown: str, url: str) -> bool:
     cut = start.removesuffix("…") if start.endswith("…") else start.removesuffix("...")
     if cut == start or "." not in cut:
         return False
-    return _bare(url).startswith(_bare(cut))
+    return _bare(url).casefold().startswith(_bare(cut).casefold())
 
 
 def web_address(value: Any) -> str | None:
