@@ -211,10 +211,10 @@ def _decode(file: Path, format_name: str) -> tuple[int, float]:
     """Decode a file into the importer's own structs and nothing else. Returns posts and seconds."""
     import msgspec
 
-    from connectors.x import v1, v2
+    from connectors.x import v1, v2_objects
 
     records = 0
-    decoder: Any = msgspec.json.Decoder(v2.Line if format_name == "x-v2-jsonl" else v1.Tweet)
+    decoder: Any = msgspec.json.Decoder(v2_objects.Line if format_name == "x-v2-jsonl" else v1.Tweet)
     start = time.perf_counter()
     with file.open("rb") as lines:
         for line in lines:

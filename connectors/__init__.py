@@ -8,10 +8,14 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
+from knowarchive.config import Source
 from knowarchive.errors import UsageError
 from knowarchive.model import Mapped, Payload
+
+if TYPE_CHECKING:
+    from connectors.base import Connector, Opener, Surroundings
 
 #: The module of each format.
 FORMATS: dict[str, str] = {
@@ -33,6 +37,23 @@ RANKS: dict[str, int] = {
     "mastodon-json": 40,
     "bluesky-json": 40,
 }
+
+#: The module of each network that can be collected from; it offers `open_connector`.
+CONNECTORS: dict[str, str] = {
+    "x": "connectors.x.client",
+    "bluesky": "connectors.bluesky.client",
+    "mastodon": "connectors.mastodon.client",
+}
+
+
+def open_connector(source: Source, surroundings: "Surroundings") -> "Connector":
+    """Open a source.
+
+    Raises:
+        FetchError: it cannot be asked at all; credentials are missing, for one.
+    """
+    opener = cast("Opener", import_module(CONNECTORS[source.platform]).open_connector)
+    return opener(source, surroundings)
 
 
 def rank(name: str) -> int:

@@ -59,7 +59,7 @@ class PoliteTransport(httpx.BaseTransport):
         """
         self._surroundings = surroundings
         self._report = report
-        self._origins = frozenset(_origin(server) for server in servers)
+        self._origins = frozenset(_origin(str(httpx.URL(server))) for server in servers)  # as httpx writes them
         self._hosts = frozenset(origin.partition("://")[2] for origin in self._origins)
         self._inner = inner if inner is not None else EnvironmentTransport()
         self._started = surroundings.now()
@@ -135,7 +135,8 @@ class PoliteTransport(httpx.BaseTransport):
         except httpx.TimeoutException:
             return None, "it took too long"
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL) as error:
-            raise FetchError(f"{where}: cannot be asked: {type(error).__name__}") from error
+            # Without the cause, which quotes headers that cannot be sent.
+            raise FetchError(f"{where}: cannot be asked: {type(error).__name__}") from None
         except httpx.ConnectError as error:
             if _is_untrusted(error):
                 raise FetchError(
@@ -191,7 +192,7 @@ class EnvironmentTransport(httpx.BaseTransport):
             return httpx.HTTPTransport(verify=self._context, proxy=proxy, trust_env=False)
         except ImportError:
             trouble = "is a SOCKS proxy, which needs the package socksio"
-        except ValueError:
+        except (ValueError, httpx.InvalidURL):
             pass
         # Without the cause, which may quote the proxy's password.
         raise FetchError(f"the proxy that the environment names (HTTPS_PROXY and the like) {trouble}")

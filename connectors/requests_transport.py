@@ -83,6 +83,8 @@ class Transport(BaseAdapter):
         sender: sends one request; a plain HTTP adapter unless a test replays an exchange.
         is_good: whether the body of a good answer is whole. One that is not is asked for again: proxies cut answers and
             say nothing.
+        is_final: whether an answer of a status that mostly passes will not: a paid quota that is used up. It is handed
+            on, and waiting for it would be in vain.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Transport(BaseAdapter):
         report: Report,
         sender: Sender | None = None,
         is_good: Callable[[Answer], bool] = lambda _: True,
+        is_final: Callable[[Answer], bool] = lambda _: False,
     ) -> None:
         super().__init__()
         self.last: Answer | None = None
@@ -103,6 +106,7 @@ class Transport(BaseAdapter):
         self._report = report
         self._sender: Sender = sender or HTTPAdapter(max_retries=0)
         self._is_good = is_good
+        self._is_final = is_final
         self._started = surroundings.now()
 
     def send(
@@ -164,6 +168,9 @@ class Transport(BaseAdapter):
             else:
                 answer = self._answer(request, outcome)
                 self._check_redirect(address, answer)
+                if answer.status >= 400 and self._is_final(answer):
+                    self.last = answer
+                    return outcome
                 headers = dict(answer.headers)
                 if answer.status < 300 and not self._is_good(answer):
                     what = "an answer that is not whole"

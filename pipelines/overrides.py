@@ -15,9 +15,10 @@ from transcripts.corrections import ROLES, Corrections, GivenQuestion
 TWICE = re.compile(r"Cannot overwrite a value.*\(at line (\d+), column \d+\)")
 HEADER = """\
 # Corrections of the filing, obeyed by every build. Written by `knowarchive review`, and yours to edit:
-#   [chat."2015-05-19".topics]      "x:123" = "Q2"       a post's topic: Q1, Q2, ..., intro, wrapup or none
-#   [chat."2015-05-19".roles]       "x:123" = "chatter"  its role: question, answer or chatter
-#   [[chat."2015-05-19".question]]  label = "Q1", uid = "x:123"   the list of questions, a table for each part
+#   [chat.2015-05-19.topics]      "x:123" = "Q2"       a post's topic: Q1, Q2, ..., intro, wrapup or none
+#   [chat.2015-05-19.roles]       "x:123" = "chatter"  its role: question, answer or chatter
+#   [[chat.2015-05-19.question]]  label = "Q1"         the whole list of questions, where it must be given:
+#                                 uid = "x:123"        a table for each part of each question
 """
 
 

@@ -204,6 +204,22 @@ class Archive:
             added = rows.select(["payload_id", "pull", "newest_at", "collected_at", "chat"]).to_pylist()
             yield from zip(columns.payloads_from(rows), added, strict=True)
 
+    def unfinished_pull(self, prefix: str, since: datetime) -> list[tuple[Payload, dict[str, Any]]]:
+        """The payloads of the newest pull whose name begins with `prefix` and that has no line in the ledger.
+
+        Args:
+            prefix: says of what the pull is.
+            since: payloads collected before are left out.
+        """
+        stored = self.tables["payloads"]
+        with self.connect() as con:
+            self.scan(con, PAYLOADS, stored.files(), "stored")
+            self.scan(con, RUNS, self.tables["runs"].files(), "finished")
+            con.execute(queries.UNFINISHED, {"prefix": prefix, "since": since})
+            rows = con.sql("SELECT * FROM unfinished ORDER BY fetched_at, payload_id").to_arrow_table()
+        added = rows.select(["payload_id", "pull", "newest_at", "collected_at", "chat"]).to_pylist()
+        return list(zip(columns.payloads_from(rows), added, strict=True))
+
     def lock_down(self, con: "DuckDBPyConnection") -> None:
         """Let a connection read the archive and nothing else of the disk, nor undo that."""
         if "://" not in self.url:

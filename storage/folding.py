@@ -26,8 +26,7 @@ def fold_into(
         stored: whether the archive holds anything of the stretch.
     """
     stretch = {"since": since, "until": until}
-    con.execute(queries.SPAN, stretch)
-    con.execute(queries.batch_of_stretch(table))
+    con.execute(queries.batch_of_stretch(table), stretch)
     if stored:
         same, known = queries.known(table)
         con.execute(same, stretch)

@@ -65,6 +65,16 @@ DISTINCT_PAYLOADS = """
 SELECT DISTINCT ON (payload_id, coalesce(chat, '')) * FROM {source} ORDER BY payload_id, coalesce(chat, ''), collected_at
 """
 
+# Bound: $prefix, $since. `stored` are payloads, `finished` runs, whose ids are the names of the pulls.
+UNFINISHED = """
+CREATE OR REPLACE TEMP TABLE unfinished AS
+WITH pulls AS (
+    SELECT pull, max(collected_at) AS at FROM stored
+    WHERE starts_with(pull, $prefix) AND collected_at >= $since AND pull NOT IN (SELECT run_id FROM finished)
+    GROUP BY pull ORDER BY at DESC, pull LIMIT 1)
+SELECT DISTINCT ON (payload_id) * FROM stored SEMI JOIN pulls USING (pull)
+"""
+
 DISTINCT_QUARANTINE = """
 SELECT DISTINCT ON (digest, origin, position) * FROM {source} ORDER BY digest, origin, position, collected_at
 """
@@ -84,7 +94,7 @@ def fold_equal(table: Table, source: str, more: str = "") -> str:
 
 
 def staged(table: Table, spilled: str, in_memory: str, sources: str) -> str:
-    """A view `staged` with the columns of the table, and `row`, of what waits in two places."""
+    """A view `staged` of what waits in two places: the columns of the table, `row`, and `stated_at` (see below)."""
     filled = {
         "observed_at": "coalesce(observed_at, source_observed_at) AS observed_at",
         "rank": "source_rank AS rank",
@@ -95,19 +105,22 @@ def staged(table: Table, spilled: str, in_memory: str, sources: str) -> str:
     names = ", ".join(filled.get(name, f'"{name}"') for name in table.columns)
     return f"""
     CREATE TEMP VIEW staged AS
-    SELECT {names}, row FROM (SELECT * FROM {spilled} UNION ALL SELECT * FROM {in_memory}) JOIN {sources} USING (source)
+    SELECT {names}, row, observed_at AS stated_at FROM (SELECT * FROM {spilled} UNION ALL SELECT * FROM {in_memory}) JOIN {sources} USING (source)
     """
 
 
 def batch_of_stretch(table: Table) -> str:
-    """The view `batch`: what is staged for the stretch of time in the table `span`."""
-    return f"""
-    CREATE OR REPLACE TEMP VIEW batch AS SELECT * FROM staged
-    WHERE {table.month_of} >= (SELECT since FROM span) AND {table.month_of} < (SELECT until FROM span)
+    """The table `batch`: what is staged for a stretch of time. Bound: $since, $until.
+
+    Its bounds also stand on a column as it lies in the spill files, so that most of these are not even read.
     """
-
-
-SPAN = "CREATE OR REPLACE TEMP TABLE span AS SELECT $since AS since, $until AS until"
+    stated = "TRUE"
+    if table.month_of == "observed_at":
+        stated = "(stated_at IS NULL OR (stated_at >= $since AND stated_at < $until))"
+    return f"""
+    CREATE OR REPLACE TEMP TABLE batch AS
+    SELECT * EXCLUDE (stated_at) FROM staged WHERE {_within(table)} AND {stated}
+    """
 
 
 def known(table: Table) -> tuple[str, str]:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from storage.archive import Archive
 
-BYTES_IN_MEMORY = 32 << 20  # columns of one kind that wait in memory
-ROWS_AT_ONCE = 120_000  # records that DuckDB folds and sorts in one go
+BYTES_IN_MEMORY = 16 << 20  # columns of one kind that wait in memory
+ROWS_AT_ONCE = 60_000  # records that DuckDB folds and sorts in one go
 PAYLOAD_BYTES = 16 << 20  # payload bytes to a data file, before compression
 PENDING_WRITES = 1  # data files of payloads on their way to the disk
 
@@ -103,9 +103,11 @@ class Staging:
         archive: where it goes.
         now: the moment of collection; aware.
         chat: the chat that the run collects for, if any.
+        pull: the name of the pull, for payloads that are fetched one by one: each is stored at once, so that a run
+            that is killed can go on. A file's pull has the name of its first payload, and is stored in large pieces.
     """
 
-    def __init__(self, archive: "Archive", *, now: datetime, chat: str | None = None) -> None:
+    def __init__(self, archive: "Archive", *, now: datetime, chat: str | None = None, pull: str | None = None) -> None:
         self._archive = archive
         self._chat = chat
         self._now = now
@@ -116,7 +118,8 @@ class Staging:
         self._quarantined: list[Quarantined] = []
         self._sources: list[dict[str, Any]] = []
         self._newest: dict[str, datetime] = {}  # of each pull
-        self._pull: str | None = None
+        self._pull = pull
+        self._piece = 0 if pull else PAYLOAD_BYTES
         self._payloads: list[tuple[Payload, dict[str, Any]]] = []
         self._payload_bytes = 0
         self._seen = 0
@@ -148,8 +151,10 @@ class Staging:
         }
         self._payloads.append((prepared.payload, added))
         self._payload_bytes += len(prepared.payload.body)
-        if self._payload_bytes >= PAYLOAD_BYTES:
+        if self._payload_bytes >= self._piece:
             self._write_payloads()
+            if not self._piece:
+                self._writes.pop().result()
 
     def add_stored(self, prepared: Prepared, stored: Mapping[str, Any]) -> None:
         """Take what a payload says that the archive has already; `stored` is what the archive knows of it."""

@@ -28,6 +28,7 @@ FAR = 30.0  # minutes over which what is said joins two posts
 STEM = 7  # letters: enough to tell words, few enough to join their forms
 ALIKE = 0.12  # the least similarity that counts
 NEIGHBOURS = 5
+SOON, INSTANT = 0.5, 0.001  # minutes after which a post is answered, most likely and at least
 LONG = 10  # words; whoever says so much without thanks has not come to say goodbye
 WEAK = 0.02  # a pull below it is none
 X_EPOCH = 1288834974657  # milliseconds, of the time in X's ids
@@ -327,7 +328,7 @@ class Evidence:
         """Make a node for a post that nobody has: of somebody who is here or not, at the time that its id tells."""
         answered = self._minutes(reply.at)
         made = _time_of(uid)
-        at = min(self._minutes(made), answered) if made else answered
+        at = min(self._minutes(made) if made else answered - SOON, answered - INSTANT)
         here = at >= self.opens
         node = Node(at if here else answered)
         node.clock = self._by_clock(node.at)

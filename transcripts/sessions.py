@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -195,7 +195,7 @@ def select(posts: Iterable[Post], window: Window, hashtags: Iterable[str], chat_
 
 
 def _forgotten(
-    by_uid: Mapping[str, Post], members: Collection[str], followers: Mapping[str, list[str]], window: Window
+    by_uid: Mapping[str, Post], members: set[str], followers: Mapping[str, list[str]], window: Window
 ) -> set[str]:
     """Find the posts of those who belong that lack the hashtag, and to which a post that belongs refers."""
     here = {uid for uid in members if window.opens <= by_uid[uid].created_at < window.closes}
@@ -208,15 +208,10 @@ def _forgotten(
         post = by_uid.get(ahead.pop())
         if post is None or post.uid in members or post.uid in found or author_key(post) not in authors:
             continue
-        above = post.reply_to
         if not window.opens <= post.created_at < window.closes:
             continue
-        if (
-            above in by_uid
-            and above not in members
-            and above not in found
-            and by_uid[above].author_uid != post.author_uid
-        ):
+        above = by_uid.get(post.reply_to or "")
+        if above and above.uid not in members | found and author_key(above) != author_key(post):
             continue  # it answers a stranger
         found.add(post.uid)
         ahead += followers.get(post.uid, ())

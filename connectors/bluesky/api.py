@@ -112,7 +112,7 @@ class Api:
         if trouble is not None:
             error = self._refusal()
             if error not in expected or answer is None:
-                raise self._explained(method, trouble) from trouble
+                raise self._explained(method, trouble)  # without its cause: a server may echo what it was sent
             content = {}
         if content is None or answer is None:
             raise FetchError(f"{self._where(method)}: answered no JSON object; is this an AT Protocol server?")

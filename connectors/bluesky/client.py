@@ -170,6 +170,11 @@ class BlueskyConnector:
                     raise
                 self.report.gaps.append(f"{what} stopped after {len(found):,} posts: {error}")
                 return
+            if not isinstance(answer.content.get("posts"), list):
+                if first and not first_pages:
+                    raise FetchError(f"{what} was answered without a list of posts; is this a Bluesky server?")
+                self.report.gaps.append(f"{what} stopped after {len(found):,} posts: an answer without a list of posts")
+                return
             page = items(answer.content.get("posts"))
             uids = _uids(answer.content)
             if first:

@@ -244,7 +244,8 @@ def map_view(view: PostView, page: Page, *, is_quoted: bool = False) -> Post:
             hashtags=rich.hashtags,
             mentions=rich.mentions,
             links=tuple(links.values()),
-            media=attached.media,
+            # Who looks a record up knows the post: its pictures have had their addresses, which records lack.
+            media=None if view.indexed_at is None and uid in page.exchange.subject else attached.media,
             reply_to=parent,
             reply_to_author=owner(parent) if parent else None,
             conversation=(post_uid(part(record.reply, "root", "uri")) or parent) if parent else uid,

@@ -36,7 +36,7 @@ class SessionFile:
         """Replace the session string in one step.
 
         Raises:
-            FetchError: the state folder cannot be written. The session holds for this run all the same.
+            FetchError: the state folder cannot be written. Going on would use up the logins of a day.
         """
         beside = self.path.with_suffix(f".{os.getpid()}.new")
         try:

@@ -1,7 +1,7 @@
 """Fetches from one server of Mastodon's API through Mastodon.py; what it answers is kept as bytes.
 
-Requests go to the configured server alone. The library builds them and reads the `Link` headers; its own waiting is
-off, and the bytes are taken below it, in `connectors.requests_transport`.
+Requests go to the configured server alone. The library builds them; its own waiting is
+off, and the bytes and `Link` headers are taken below it, in `connectors.requests_transport`.
 
 **The sweep.** A tag timeline is read from its newest post backwards, until a whole page is older than the window's edge.
 One old post ends nothing: a post that reaches the server late gets an id as old as its time and appears between others
@@ -37,7 +37,7 @@ from connectors.base import (
 )
 from connectors.mastodon.accounts import count_of, id_of, text_of, time_of
 from connectors.mastodon.answers import FAILURES, FORMAT, PUBLIC, Head, nested_statuses, read_head
-from connectors.mastodon.pages import SLACK, below, ids_of, is_before, is_html, is_whole, jump, last_id, listed
+from connectors.mastodon.pages import SLACK, below, ids_of, is_before, is_html, is_whole, jump, last_id, listed, next_id
 from connectors.requests_transport import Answer, Sender, Transport
 from knowarchive.config import Source
 from knowarchive.model import Payload, Post
@@ -133,6 +133,9 @@ class MastodonConnector:
 
     def search(self, query: Query, resume: Payload | None = None) -> Iterator[Payload]:
         """Tag timelines, one tag after another: the library cannot ask for several at once, and most servers neither."""
+        if query.since >= self._surroundings.now():
+            self.report.notes.append("the window is in the future; nothing was asked")
+            return
         self._greet()
         tags = list(dict.fromkeys(query.hashtags))
         start: str | None = None
@@ -237,19 +240,9 @@ class MastodonConnector:
 
         `fetch_next` is the library's one public way to page through lists for which its own methods take no cursor.
         """
-        request = PaginationInfo(
-            {"_pagination_method": "GET", "_pagination_endpoint": path, **params}
-        )
-        following: list[str | None] = []
-
-        def call() -> object:
-            page: object = self._api.fetch_next(request)
-            info = getattr(page, "_pagination_next", None)
-            following.append(str(info["max_id"]) if isinstance(info, dict) and info.get("max_id") else None)
-            return page
-
-        answer = self._ask(call)
-        return answer, following[0] if following else None
+        request = PaginationInfo({"_pagination_method": "GET", "_pagination_endpoint": path, **params})
+        answer = self._ask(lambda: self._api.fetch_next(request))
+        return answer, next_id(answer)
 
     def _payload(self, answer: Answer, subject: dict[str, datetime] | None = None, **more: str | None) -> Payload:
         """Keep an answer, and remember what it says of posts that are asked about later."""

@@ -2,8 +2,10 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+from requests.utils import parse_header_links
 
 from connectors.mastodon.accounts import id_of, time_of
 from connectors.mastodon.answers import FAILURES, read_head, statuses_in
@@ -48,6 +50,15 @@ def is_before(statuses: list[dict[str, Any]], edge: datetime) -> bool:
     """Whether a whole page is older than the window."""
     times = [time for status in statuses if (time := time_of(status, "created_at")) is not None]
     return bool(times) and max(times) < edge
+
+
+def next_id(answer: Answer) -> str | None:
+    """The `max_id` of the next page, as the `Link` header names it. https://www.rfc-editor.org/rfc/rfc8288"""
+    for link in parse_header_links(answer.headers.get("link", "")):
+        if link.get("rel") == "next":
+            found = parse_qs(urlsplit(link["url"]).query).get("max_id", [""])[0]
+            return found if id_of({"id": found}) is not None else None
+    return None
 
 
 def last_id(ids: list[str]) -> str | None:

@@ -33,6 +33,8 @@ def screen(payload: Payload) -> tuple[Payload, int]:
         value = msgspec.json.decode(payload.body)
     except FAILURES as error:
         return _unread(payload, head, "nested too deeply" if isinstance(error, RecursionError) else "not JSON")
+    if value is None:
+        return payload, 0  # nothing was left of it
     kind = head.kind
     if kind == "refusal":
         if isinstance(value, dict) and isinstance(value.get("error"), str):

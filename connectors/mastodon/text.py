@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html.parser import HTMLParser
+from html import unescape
 
 LONGEST = 500_000  # characters of HTML; the longest that a server known to us allows is 100,000
 
@@ -17,13 +17,19 @@ _BLOCKS = frozenset(
 )
 _LINES = frozenset(("li", "tr", "dt", "dd", "figcaption"))
 _UNSEEN = frozenset(("script", "style", "template", "noscript", "iframe", "object", "svg", "math", "head"))
-_VOID = frozenset(("br", "hr", "img", "input", "wbr", "meta", "link", "source", "embed"))
 #: What shows a quoted post to readers whose server knows no quotes: Mastodon's class, and the older one of Misskey.
 #: https://codeberg.org/fediverse/fep/src/branch/main/fep/044f/fep-044f.md
 _QUOTE_CLASSES = frozenset(("quote-inline", "reference-link-inline"))
 
-_SPACE = re.compile(r"[ \t]*[\r\n]\s*")
-_TRAILING = re.compile(r"[ \t]+\n")
+# Python 3.11's own HTML parser takes time that grows with the square of some inputs (CVE-2025-6069 is one), so tags are
+# found by expressions that never go back.
+_TAG_NAME = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,63})")
+_TAG_REST = re.compile(r"""(?:[^"'>]++|"[^"]*+"|'[^']*+')*+>""")
+_ATTRIBUTE = re.compile(r"""([A-Za-z][\w:-]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++)))?""")
+_RAW = {name: re.compile(rf"</{name}", re.IGNORECASE) for name in ("script", "style")}
+
+_SPACE = re.compile(r"(?<![ \t])[ \t]*[\r\n]\s*")
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+\n")
 _MANY_LINES = re.compile(r"\n{3,}")
 #: A hashtag as Mastodon finds it: letters, digits, marks, `_`, `·` and joiners, not all digits.
 HASHTAG = re.compile(r"(?<![\w/&])[#\uff03]([\w\u0300-\u036f·・\u200c\u200d]+)")
@@ -50,11 +56,9 @@ def read_html(html: str, *, keep_quote: bool = False) -> Text:
         keep_quote: leave the line that stands for a quoted post in the text, because nothing else tells of it.
     """
     if "<" not in html and "&" not in html:
-        text = _SPACE.sub(" ", html) if html.strip() != html else html
-        return _without_reference(Text(text.strip("\n ")), keep_quote=keep_quote)
+        return _without_reference(Text(html.replace("\x00", "").strip("\n ")), keep_quote=keep_quote)
     reader = _Reader(keep_quote=keep_quote)
-    reader.feed(html[:LONGEST])
-    reader.close()
+    reader.read(html[:LONGEST])
     return _without_reference(reader.result(), keep_quote=keep_quote)
 
 
@@ -100,71 +104,96 @@ def _is_same(shown: str, href: str) -> bool:
     return not shown or shown.casefold() in href.casefold()
 
 
-class _Reader(HTMLParser):
+class _Reader:
     """Collects text. Links are written when they end, because only then is it known what they show."""
 
     def __init__(self, *, keep_quote: bool) -> None:
-        super().__init__(convert_charrefs=True)
         self._keep_quote = keep_quote
         self._parts: list[str] = []
         self._links: dict[str, None] = {}
         self._quote: str | None = None
-        self._unseen: list[str] = []  # elements whose content is not shown
-        self._quoting: list[str] = []  # elements within the line that stands for a quoted post
+        self._skipped: tuple[str, int] | None = None  # an element whose content is not shown, and how often it is open
+        self._in_quote = False  # whether that is the line that stands for a quoted post
         self._lists: list[int | None] = []  # the next number; None for bullets
         self._pre = 0
-        self._quoted = 0  # depth of block quotations
-        self._link: tuple[str, bool, int] | None = (
-            None  # address, whether it names a person or tag, where its text starts
-        )
+        self._link: tuple[str, bool, int] | None = None  # address, whether it names a person or tag, its text's start
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._unseen:
-            if tag not in _VOID:
-                self._unseen.append(tag)
-            return
-        known = {name: value or "" for name, value in attrs}
-        classes = frozenset(known.get("class", "").split())
-        if self._quoting:
-            if tag not in _VOID:
-                self._quoting.append(tag)
-            if tag == "a" and _is_address(known.get("href", "")):
-                self._quote = known["href"]
+    def read(self, html: str) -> None:
+        """Go through the HTML once, whatever is in it: no character is looked at more than a few times."""
+        position, is_quoted = 0, True
+        while (start := html.find("<", position)) >= 0:
+            opened = _TAG_NAME.match(html, start)
+            if opened is None:
+                end = _comment_end(html, start)
+                if end is None:  # a sign, not a tag
+                    self._text(html[position : start + 1])
+                    position = start + 1
+                    continue
+            else:
+                closed = _TAG_REST.match(html, opened.end()) if is_quoted else None
+                if closed is None:  # a quote in it never ends: from here on, quotes mean nothing
+                    is_quoted = False
+                end = closed.end() if closed is not None else html.find(">", start) + 1
+                if end == 0:
+                    break
+            self._text(html[position:start])
+            position = end
+            if opened is not None:
+                name = opened[2].lower()
+                if opened[1]:
+                    self._end(name)
+                else:
+                    self._start(name, html[opened.end() : end - 1])
+                    if name in _RAW:
+                        match = _RAW[name].search(html, position)
+                        position = match.start() if match is not None else len(html)
+        self._text(html[position:])
+        self._end_link()
+
+    def _start(self, tag: str, attributes: str) -> None:
+        if self._skipped is not None:
+            if tag == self._skipped[0]:
+                self._skipped = (tag, self._skipped[1] + 1)
+            if tag == "a" and self._in_quote and _is_address(href := _read_attributes(attributes).get("href", "")):
+                self._quote = href
             return
         if tag in _UNSEEN:
-            self._unseen.append(tag)
-        elif classes & _QUOTE_CLASSES and tag in {"p", "span", "div"} and not self._keep_quote:
-            self._quoting.append(tag)
-        elif tag == "br":
+            self._skipped, self._in_quote = (tag, 1), False
+            return
+        if tag == "br":
             self._parts.append("\n")
+            return
+        known = _read_attributes(attributes)
+        classes = frozenset(known.get("class", "").split())
+        if tag in {"p", "span", "div"} and classes & _QUOTE_CLASSES and not self._keep_quote:
+            self._skipped, self._in_quote = (tag, 1), True
         elif tag == "img":
             self._parts.append(known.get("alt") or known.get("title", ""))
         elif tag == "a":
             self._end_link()
-            rel = known.get("rel", "").split()
-            is_name = bool(classes & {"mention", "hashtag", "u-url"}) or "tag" in rel
+            is_name = bool(classes & {"mention", "hashtag", "u-url"}) or "tag" in known.get("rel", "").split()
             self._link = (known.get("href", ""), is_name, len(self._parts))
         elif tag in _BLOCKS:
-            self._parts.append("\n\n" if not self._lists or tag not in {"p", "ul", "ol"} else "\n")
+            self._parts.append("\n" if self._lists and tag in {"p", "ul", "ol"} else "\n\n")
             if tag == "pre":
                 self._pre += 1
             elif tag in {"ul", "ol"}:
                 self._lists.append(1 if tag == "ol" else None)
             elif tag == "blockquote":
-                self._quoted += 1
                 self._parts.append("> ")
+            elif tag == "p" and self._lists:
+                self._parts.pop()  # an item's first paragraph stands beside its mark
         elif tag in _LINES:
             self._parts.append("\n")
             if tag == "li":
                 self._parts.append(self._mark())
 
-    def handle_endtag(self, tag: str) -> None:
-        for open_tags in (self._unseen, self._quoting):
-            if open_tags:
-                if tag in open_tags:  # close what was left open within it
-                    while open_tags.pop() != tag:
-                        pass
-                return
+    def _end(self, tag: str) -> None:
+        if self._skipped is not None:
+            name, depth = self._skipped
+            if tag == name:
+                self._skipped = (name, depth - 1) if depth > 1 else None
+            return
         if tag == "a":
             self._end_link()
         elif tag in _BLOCKS:
@@ -172,30 +201,25 @@ class _Reader(HTMLParser):
                 self._pre = max(0, self._pre - 1)
             elif tag in {"ul", "ol"} and self._lists:
                 self._lists.pop()
-            elif tag == "blockquote":
-                self._quoted = max(0, self._quoted - 1)
-            self._parts.append("\n\n" if not self._lists else "\n")
+            self._parts.append("\n" if self._lists else "\n\n")
 
-    def handle_data(self, data: str) -> None:
-        if self._unseen or self._quoting:
+    def _text(self, raw: str) -> None:
+        if self._skipped is not None or not raw:
             return
+        data = unescape(raw) if "&" in raw else raw
         if not self._pre:
             data = _SPACE.sub(" ", data)
             if data == " " and (not self._parts or self._parts[-1].endswith("\n")):
                 return  # the layout of the HTML, not of the text
         self._parts.append(data)
 
-    def close(self) -> None:
-        super().close()
-        self._end_link()
-
     def result(self) -> Text:
-        text = _TRAILING.sub("\n", "".join(self._parts).replace("\x00", ""))
-        text = _MANY_LINES.sub("\n\n", text).replace("> \n\n", "> ").strip("\n ")
+        text = "".join(self._parts).replace("\x00", "").replace("> \n\n", "> ")
+        text = _MANY_LINES.sub("\n\n", _TRAILING.sub("\n", text)).strip("\n ")
         return Text(text, tuple(self._links), self._quote)
 
     def _mark(self) -> str:
-        indent = "  " * max(0, len(self._lists) - 1)
+        indent = "  " * min(8, max(0, len(self._lists) - 1))
         if self._lists and (number := self._lists[-1]) is not None:
             self._lists[-1] = number + 1
             return f"{indent}{number}. "
@@ -222,3 +246,21 @@ class _Reader(HTMLParser):
 
 def _is_address(href: str) -> bool:
     return href.startswith(("https://", "http://"))
+
+
+def _read_attributes(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for match in _ATTRIBUTE.finditer(text):
+        found.setdefault(match[1].lower(), unescape(match[2] or match[3] or match[4] or ""))
+    return found
+
+
+def _comment_end(html: str, start: int) -> int | None:
+    """Where a comment or declaration that starts here ends; None if none starts here."""
+    if html.startswith("<!--", start):
+        end = html.find("-->", start + 4)
+        return end + 3 if end >= 0 else len(html)
+    if html.startswith(("<!", "<?", "</"), start):
+        end = html.find(">", start)
+        return end + 1 if end >= 0 else len(html)
+    return None

@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,7 +26,6 @@ REASONS = {
     "content": "by its words",
     "time": "by its time",
 }
-ALL_CLEAR = 0.15  # posts that are expected to be put right by an answer; below it there is no need to ask
 
 
 @click.command()
@@ -78,7 +77,7 @@ def command(
         print_json(rows)
     else:
         shown = [
-            {**row, "alternatives": " ".join(f"{topic} {share:.2f}" for topic, share in row["alternatives"])}  # type: ignore[attr-defined]
+            {**row, "alternatives": " ".join(f"{topic} {share:.2f}" for topic, share in row["alternatives"])}
             for row in rows
         ]
         columns = {"uid": "Post", "topic": "Topic", "confidence": "Sure", "alternatives": "Or", "text": "Text"}
@@ -103,8 +102,8 @@ def _split(given: Sequence[str]) -> list[tuple[str, str]]:
     return list(pairs.items())
 
 
-def _rows(review: "Review", number: int) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
+def _rows(review: "Review", number: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
     for uid in review.ask(number):
         filing = review.filings[uid]
         rows.append(
@@ -159,37 +158,35 @@ class _Conversation:
             click.echo()
             self._show(uid, f"{asked + 1} of at most {number}")
             answer = self._wait(uid)
-            if answer == "quit":
+            if answer is None:
                 break
-            asked += {"undo": -1 if self.done_before else 0, "next": 1}.get(answer, 0)
+            asked = max(0, asked + answer)
         self._conclude()
 
-    done_before = False
-
-    def _wait(self, uid: str) -> str:
-        """Read keys until one is an answer."""
+    def _wait(self, uid: str) -> int | None:
+        """Read keys until one is an answer: how many questions further it leads, or None when it is enough."""
         while True:
             try:
                 key = click.getchar().casefold()
             except (KeyboardInterrupt, EOFError):
-                return "quit"
+                return None
             if key == "q":
-                return "quit"
+                return None
             if key == "s":
                 self.skipped.add(uid)
                 click.echo("  skipped")
-                return "next"
+                return 1
             if key == "u":
                 return self._undo()
             if key in {"\r", "\n"}:
                 self._take(uid, self.review.filings[uid].topic)
-                return "next"
+                return 1
             value = self.keys.get(key)
             if value in {"answer", "chatter"}:
                 self._take(uid, value)  # its topic is still to be said
             elif value is not None:
                 self._take(uid, value)
-                return "next"
+                return 1
 
     def _take(self, uid: str, value: str) -> None:
         topics, roles = self.review.corrections.topics, self.review.corrections.roles
@@ -202,18 +199,17 @@ class _Conversation:
         if len(moved) > 3:
             click.echo(f"    and {len(moved) - 3} more")
 
-    def _undo(self) -> str:
-        self.done_before = bool(self.done)
+    def _undo(self) -> int:
         if not self.done:
             click.echo("  nothing to undo")
-            return "undo"
+            return 0
         uid, before = self.done.pop()
         changes: list[tuple[str, str | None]] = [(uid, None)]
         if before is not None:
             changes.append((uid, before))
         moved = self.review.correct(changes)
         click.echo(f"  taken back; {_summary(moved)}")
-        return "undo"
+        return -1
 
     def _show(self, uid: str, place: str) -> None:
         review = self.review

@@ -36,7 +36,7 @@ def command(context: Context, chat: str | None, *, as_json: bool) -> None:
 
     chats = [require_chat(config, chat)] if chat else list(config.chat)
     archive = Archive(config.archive_url, config.state_dir)
-    rows = [asdict(row) for one in chats for row in list_sessions(archive, one)]
+    rows = [asdict(row) for one in chats for row in list_sessions(archive, one, config.overrides_path)]
     if as_json:
         print_json(rows)
     else:

@@ -41,7 +41,10 @@ def command(
     if target:
         _check_target(target, overwrite=overwrite)
     archive = Archive(config.archive_url, config.state_dir)
-    document = render(make_transcript(archive, one, date), format_name)
+    transcript = make_transcript(archive, one, date, config.overrides_path)
+    for note in transcript.notes:
+        tell(note)
+    document = render(transcript, format_name)
     if target is None:
         click.echo(document, nl=not document.endswith("\n"))
         return

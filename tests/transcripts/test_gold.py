@@ -5,10 +5,12 @@ import random
 import pytest
 
 from transcripts.build import build_transcript
+from transcripts.corrections import Corrections
+from transcripts.filing import prepare
 from transcripts.model import SessionPosts
+from transcripts.teaching import most_instructive
 
 LABELLED = ["2015-03-10", "2015-05-19"]
-BASELINE = {"2015-03-10": 0.745, "2015-05-19": 0.781}  # label, then reply chain, then time, with the questions given
 
 
 def score(gold, transcript):
@@ -36,11 +38,23 @@ def test_every_question_of_a_real_session_is_found_and_none_invented(real, gold,
 
 
 @pytest.mark.parametrize("label", LABELLED)
-def test_more_posts_are_filed_right_than_by_label_reply_and_time(real, gold, label):
+def test_nine_posts_in_ten_or_nearly_are_filed_right(real, gold, label):
     pairs = score(gold(label), build_transcript(real(label)))
     under_questions = [labelled[0] == filing.topic for labelled, filing in pairs if labelled[0].startswith("Q")]
-    assert sum(under_questions) / len(under_questions) >= BASELINE[label]
-    assert sum(labelled[0] == filing.topic for labelled, filing in pairs) / len(pairs) >= 0.78
+    assert sum(under_questions) / len(under_questions) >= 0.8
+    assert sum(labelled[0] == filing.topic for labelled, filing in pairs) / len(pairs) >= 0.8
+
+
+@pytest.mark.parametrize("label", LABELLED)
+def test_ten_answers_put_most_of_the_rest_right(real, gold, label):
+    labels, answers, session = gold(label), {}, real(label)
+    prepared = prepare(session)
+    asked = [uid for uid in most_instructive(prepared.inference, number=20) if labels.get(uid, ("?",))[0] != "?"]
+    answers = {uid: labels[uid][0] for uid in asked[:10]}
+    pairs = score(gold(label), build_transcript(session, Corrections(answers)))
+    left = [labelled[0] == filing.topic for labelled, filing in pairs if filing.reason != "review"]
+    assert len(left) == len(pairs) - 10
+    assert sum(left) / len(left) >= 0.9
 
 
 @pytest.mark.parametrize("label", LABELLED)

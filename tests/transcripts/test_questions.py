@@ -198,3 +198,91 @@ def test_a_chat_that_numbers_its_topics_is_not_misled_by_one_that_says_question(
     )
     moderators, questions = found(session)
     assert (moderators, list(questions)) == (["wren"], ["Q1", "Q2", "Q3"])
+
+
+def test_questions_that_open_with_a_bare_number_are_found(say, hold):
+    session = hold(
+        say(1, "wren", "1. Which bird do you fear?"),
+        say(3, "kite", "1) the goose"),
+        say(4, "tern", "A1 the goose"),
+        say(10, "wren", "2. Which bird do you trust?"),
+        say(12, "kite", "2) the hen"),
+        say(13, "tern", "A2 the owl"),
+    )
+    moderators, questions = found(session)
+    assert (moderators, list(questions)) == (["wren"], ["Q1", "Q2"])
+    assert questions["Q1"].text == "Which bird do you fear?"
+
+
+def test_one_post_may_pose_two_questions(say, hold):
+    session = hold(
+        say(1, "wren", "Q1: Which bird do you fear? Q2: And which one do you trust?"),
+        *answer(say, 1, 3, "kite", "tern", "rook"),
+        *answer(say, 2, 5, "kite", "tern", "rook"),
+    )
+    questions = found(session)[1]
+    assert [questions[label].text for label in ("Q1", "Q2")] == [
+        "Which bird do you fear?",
+        "And which one do you trust?",
+    ]
+
+
+def test_a_question_in_two_parts_after_a_sentence_is_found(say, hold):
+    first = say(20, "wren", "The lantern is back. Q2 (1/2): We always ask about those who fly away. Turn it round.")
+    session = hold(
+        say(1, "wren", "Q1: Which bird do you fear?"),
+        *answer(say, 1, 3, "kite", "tern"),
+        first,
+        say(20.5, "wren", "Q2 (2/2): What becomes of those who stay?", reply_to=first),
+        *answer(say, 2, 22, "kite", "tern"),
+    )
+    questions = found(session)[1]
+    assert len(questions["Q2"].parts) == 2
+    assert questions["Q2"].text.endswith("What becomes of those who stay?")
+
+
+def test_questions_are_found_however_they_are_numbered(say, hold):
+    for labels in (
+        ("Q0", "Q1"),
+        ("Q9", "Q10"),
+        ("Ｑ１", "Ｑ２"),
+        ("Pregunta 1", "Pregunta 2"),
+        ("F1", "F2"),
+        ("Q2", "Q1"),
+    ):
+        numbers = [int(label.replace("Ｑ１", "Q1").replace("Ｑ２", "Q2").lstrip("QPreguntaF ")) for label in labels]
+        session = hold(
+            *[
+                post
+                for place, (label, number) in enumerate(zip(labels, numbers, strict=True))
+                for post in (
+                    say(1 + 20 * place, "wren", f"{label}: Which bird, once more?"),
+                    *answer(say, number, 3 + 20 * place, "kite", "tern", "rook"),
+                )
+            ]
+        )
+        assert list(found(session)[1]) == [f"Q{number}" for number in sorted(numbers)]
+
+
+def test_a_number_between_two_and_a_number_posed_twice_make_no_question_of_their_own(say, hold):
+    session = hold(
+        say(1, "wren", "Q1: Which birds of the forest do you fear?"),
+        *answer(say, 1, 2, "kite", "tern", "rook"),
+        say(8, "wren", "Q1.5: And which birds of the sea?"),
+        say(12, "wren", "Q1: Which birds of the forest do you fear?"),
+        say(20, "wren", "Q2: Which do you trust?"),
+        *answer(say, 2, 22, "kite", "tern", "rook"),
+    )
+    assert list(found(session)[1]) == ["Q1", "Q2"]
+
+
+def test_a_moderator_who_leaves_is_followed_by_another(say, hold):
+    session = hold(
+        say(1, "wren", "Q1: Which bird do you fear?"),
+        *answer(say, 1, 3, "kite", "tern", "rook", "swift"),
+        say(15, "wren", "I have to go, @owl takes over"),
+        say(20, "owl", "Q2: Which bird do you trust?"),
+        *answer(say, 2, 22, "kite", "tern", "rook", "swift"),
+    )
+    moderators, questions = found(session)
+    assert (moderators, list(questions)) == (["wren", "owl"], ["Q1", "Q2"])

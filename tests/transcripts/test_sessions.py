@@ -279,3 +279,25 @@ def test_replies_in_a_circle_do_not_hang():
         "x:1",
         "x:2",
     ]
+
+
+def test_whoever_forgets_the_hashtag_is_not_lost_when_the_chat_answers():
+    tagged = make_post("x:1", 1, hashtags=("birdlore",), author_uid="a")
+    asked = make_post("x:2", 2, author_uid="a")
+    answer = make_post("x:3", 3, reply_to="x:2", hashtags=("birdlore",), author_uid="b")
+    beside = make_post("x:4", 4, reply_to="x:2", author_uid="b")
+    stranger = make_post("x:5", 5, reply_to="x:2", author_uid="z")
+    assert chosen(stranger, beside, answer, asked, tagged) == ["x:1", "x:2", "x:3", "x:4"]
+    quote = make_post("x:6", 3, quote_of="x:2", hashtags=("birdlore",), author_uid="b")
+    assert chosen(quote, asked, tagged) == ["x:1", "x:2", "x:6"]
+
+
+def test_a_foreign_conversation_of_somebody_who_is_here_is_left_where_it_is():
+    tagged = make_post("x:1", 1, hashtags=("birdlore",), author_uid="a")
+    root = make_post("x:2", 2, author_uid="z")
+    untagged = make_post("x:3", 3, author_uid="a", reply_to="x:2")
+    answer = make_post("x:4", 4, reply_to="x:3", hashtags=("birdlore",), author_uid="b")
+    assert chosen(answer, untagged, root, tagged) == ["x:1", "x:4"]
+    early = make_post("x:5", -300, author_uid="a")
+    reply = make_post("x:6", 4, reply_to="x:5", hashtags=("birdlore",), author_uid="b")
+    assert chosen(reply, early, tagged) == ["x:1", "x:6"]

@@ -62,7 +62,7 @@ class Network(httpx.BaseTransport):
 
     def handle_request(self, request):
         body = request.read()
-        parameters = {name: values for name, values in parse_qs(request.url.query.decode()).items()}
+        parameters = parse_qs(request.url.query.decode())
         method = request.url.path.removeprefix("/xrpc/")
         self.requests.append((method, parameters))
         self.authorizations.append(request.headers.get("authorization"))
@@ -72,7 +72,7 @@ class Network(httpx.BaseTransport):
                 raise answer
             if answer is not None:
                 return answer
-        handler = getattr(self, "on_" + method.rpartition(".")[2], None)
+        handler = getattr(self, "on_" + method.rpartition(".")[2].lower(), None)
         if handler is None:
             return self.error(501, "MethodNotImplemented")
         if "server" in method:
@@ -93,13 +93,13 @@ class Network(httpx.BaseTransport):
     def error(self, status, name, message=""):
         return self.json({"error": name, "message": message or name}, status)
 
-    def on_createSession(self, request, body):
+    def on_createsession(self, request, body):
         if body["password"] != self.password:
             return self.error(401, "AuthenticationRequired", "Invalid identifier or password")
         self.sessions += 1
         return self.json(self.session(body["identifier"]))
 
-    def on_refreshSession(self, request, body):
+    def on_refreshsession(self, request, body):
         return self.json(self.session("ada.example"))
 
     def session(self, handle):
@@ -144,7 +144,7 @@ class Network(httpx.BaseTransport):
         rest = {"cursor": str(start + size)} if start + size < len(entries) else {}
         return self.json({name: entries[start : start + size], **rest, **more})
 
-    def on_searchPosts(self, one, all_of):
+    def on_searchposts(self, one, all_of):
         found = sorted(self.alive(), key=lambda view: view["record"]["createdAt"], reverse=True)
         found = [
             view for view in found if one["q"] in view["record"]["text"] + " #" + " #".join(view["record"]["tags"])
@@ -155,7 +155,7 @@ class Network(httpx.BaseTransport):
             found = [view for view in found if one["since"] <= view["indexedAt"].replace("Z", ".000Z") < one["until"]]
         return self.paged([self.view(view) for view in found], one, "posts", hitsTotal=len(found))
 
-    def on_getPostThread(self, one, all_of):
+    def on_getpostthread(self, one, all_of):
         uri = one["uri"]
         if uri in self.deleted or uri not in self.posts:
             return self.error(400, "NotFound", f"Post not found: {uri}")
@@ -174,11 +174,11 @@ class Network(httpx.BaseTransport):
         thread = {**up(uri, int(one["parentHeight"])), **down(uri, int(one["depth"]))}
         return self.json({"thread": thread, **self.gates.get(uri, {})})
 
-    def on_getQuotes(self, one, all_of):
+    def on_getquotes(self, one, all_of):
         quoting = [v for v in self.alive() if v["record"].get("embed", {}).get("record", {}).get("uri") == one["uri"]]
         return self.paged([self.view(view) for view in quoting], one, "posts", uri=one["uri"])
 
-    def on_getRepostedBy(self, one, all_of):
+    def on_getrepostedby(self, one, all_of):
         people = [self.profile(name) for uri, name in self.reposts if uri == one["uri"]]
         return self.paged(people, one, "repostedBy", uri=one["uri"])
 
@@ -186,13 +186,13 @@ class Network(httpx.BaseTransport):
     def profile(name):
         return {"did": did(name), "handle": f"{name}.example", "description": f"I am {name}"}
 
-    def on_getPosts(self, one, all_of):
+    def on_getposts(self, one, all_of):
         return self.json({"posts": [self.view(view) for view in self.alive() if view["uri"] in all_of["uris"]]})
 
-    def on_getProfiles(self, one, all_of):
+    def on_getprofiles(self, one, all_of):
         return self.json({"profiles": [self.profile(actor.rpartition(":")[2]) for actor in all_of["actors"]]})
 
-    def on_getRecord(self, one, all_of):
+    def on_getrecord(self, one, all_of):
         uri = f"at://{one['repo']}/{one['collection']}/{one['rkey']}"
         if uri in self.deleted or uri not in self.posts:
             return self.error(400, "RecordNotFound", f"Could not locate record: {uri}")

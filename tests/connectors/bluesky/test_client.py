@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import logging
+import random
 import traceback
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from connectors import map_payload
 from connectors.base import (
@@ -153,7 +156,7 @@ def test_a_cursor_that_never_ends_is_a_gap(network, connect):
 
     def endless(method, parameters):
         answer = json.loads(
-            network.on_searchPosts({key: value[0] for key, value in parameters.items() if key != "cursor"}, {}).content
+            network.on_searchposts({key: value[0] for key, value in parameters.items() if key != "cursor"}, {}).content
         )
         return network.json({**answer, "cursor": f"c{next(numbers)}"})
 
@@ -173,7 +176,7 @@ def test_a_page_that_answers_twice_is_read_over(network, connect):
     def twice(method, parameters):
         if parameters.get("cursor") == ["6"] and not again:
             again.append(1)
-            return network.on_searchPosts({**{key: value[0] for key, value in parameters.items()}, "cursor": "3"}, {})
+            return network.on_searchposts({**{key: value[0] for key, value in parameters.items()}, "cursor": "3"}, {})
         return None
 
     network.faults.append(twice)
@@ -501,8 +504,13 @@ def test_no_secret_is_in_logs_errors_or_payloads(network, connect, tmp_path, cap
             return network.json({"accessJwt": "token-in-a-spoiled-answer", "handle": 5})
         return None
 
-    network.faults.append(spoil)
-    for _ in range(3):
+    def echo(method, parameters):
+        if "search" in method and len(network.requests) > 4:
+            return network.error(400, "Strange", f"you sent {network.authorizations[-1]}")
+        return None
+
+    network.faults += [spoil, echo]
+    for _ in range(4):
         try:
             for payload in connect(secrets).search(WINDOW):
                 spoken += [payload.head.decode(), payload.origin, payload.body.decode()]
@@ -513,3 +521,79 @@ def test_no_secret_is_in_logs_errors_or_payloads(network, connect, tmp_path, cap
     spoken.append(caplog.text)
     assert len(spoken) > 1
     assert not [secret for secret in seen if any(secret in words for words in spoken)]
+
+
+def chat(network):
+    """Two questions, answered in every way."""
+    network.page = 4
+    for n in range(2):
+        question = network.say("ada", f"Q{n} #LanternKM", 10 * n)
+        for m in range(4):
+            answer = network.say(f"p{m}", f"A{n} #LanternKM", 10 * n + m, reply_to=question)
+        network.say("bo", "without the tag", 10 * n + 5, reply_to=answer)
+        network.say("cy", "by quote", 10 * n + 6, quote=question)
+        network.reposts += [(question, f"r{m}") for m in range(6)]
+
+
+def collected(connector):
+    """What a run brings, and whether it says that it may not be all."""
+    found, reposts = {}, set()
+
+    def take(payloads):
+        for payload in payloads:
+            mapped = map_payload(payload)
+            found.update({post.uid: post for post in mapped.posts if post.text is not None})
+            reposts.update((repost.post_uid, repost.account_uid) for repost in mapped.reposts)
+
+    try:
+        take(connector.search(WINDOW))
+        take(connector.complete(list(found.values()), WINDOW))
+    except FetchError:
+        return set(found), reposts, False
+    return set(found), reposts, not connector.report.gaps
+
+
+FAULTS = {
+    "busy": lambda: httpx.Response(429, headers={"retry-after": "3"}),
+    "busy for unknown": lambda: httpx.Response(429),
+    "broken": lambda: httpx.Response(500),
+    "away": lambda: httpx.Response(503, text="<html>"),
+    "reset": lambda: httpx.ReadError("reset"),
+    "hang": lambda: httpx.ReadTimeout("hang"),
+    "cut": lambda: httpx.Response(200, text='{"posts": [{"uri', headers={"content-type": "application/json"}),
+}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_a_server_that_behaves_badly_gives_the_same_or_the_gap_is_named(connect, network, clock, seed):
+    chance = random.Random(seed)
+    network.__init__()
+    chat(network)
+    whole = collected(connect(requests=10_000, seconds=1e9))
+    assert whole[2]
+    asked = len(network.requests)
+    again, faults, last = chance.random() * 0.2, 0, {}
+
+    def fault(method, parameters):
+        nonlocal faults
+        draw = chance.random()
+        if draw < 0.3:
+            faults += 1
+            return FAULTS[chance.choice(list(FAULTS))]()
+        before = last.get(method)
+        one = {key: value[0] for key, value in parameters.items()}
+        if "search" in method:
+            last[method] = network.on_searchposts(one, parameters).content
+        if before is not None and draw < 0.3 + again:
+            faults += 1
+            return httpx.Response(200, content=before, headers={"content-type": "application/json"})
+        return None
+
+    network.requests.clear()
+    network.faults.append(fault)
+    connector = connect(requests=10_000, seconds=1e9)
+    found, reposts, is_whole = collected(connector)
+    if is_whole:
+        assert (found, reposts) == whole[:2]
+    assert len(network.requests) <= 2 * asked + faults

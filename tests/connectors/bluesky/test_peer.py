@@ -1,5 +1,6 @@
 """The AT Protocol's own reference network, where it can be had: what was said there is what the connector brings."""
 
+import base64
 import os
 import subprocess
 import time
@@ -59,12 +60,21 @@ def people(network):
         return client
 
     joined = {name: join(name) for name in ("moderator", "iris", "otto")}
+    declare(joined["iris"], labels=models.ComAtprotoLabelDefs.SelfLabels(values=[{"val": "!no-unauthenticated"}]))
+    declare(joined["otto"], description="I keep oil. #NoBot")
     yield joined
     for client in joined.values():
         client.request.close()
 
 
-@pytest.fixture(scope="module")
+def declare(client, **profile):
+    from atproto import models
+
+    record = models.AppBskyActorProfile.Record(**profile)
+    client.app.bsky.actor.profile.create(client._session.did, record, rkey="self")
+
+
+@pytest.fixture
 def chat(people):
     """A chat: a question, threaded answers, one without the tag, quotes, reposts, a picture, one to be deleted."""
     from atproto import client_utils, models
@@ -88,6 +98,7 @@ def chat(people):
     said["deeper"] = answer(otto, "And its oil", said["answer"], said["question"])
     quote = models.AppBskyEmbedRecord.Main(record=reference(said["question"]))
     said["quote"] = say(otto, "A1: I quote instead", embed=quote)
+    said["picture"] = pictured(iris, "A1: see here", said["question"])
     said["lower"] = say(otto, f"in small letters #{tag.lower()}")
     said["gone"] = say(iris, f"a slip #{tag}")
     said["below"] = answer(otto, f"I saw that slip #{tag}", said["gone"], said["gone"])
@@ -98,6 +109,22 @@ def chat(people):
         )
     settle(lambda: len(brought(None, tag)) >= 4)
     return tag, {name: "bluesky:" + post.uri[5:] for name, post in said.items()}
+
+
+def pictured(who, text, root):
+    from atproto import models
+
+    png = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
+    image = models.AppBskyEmbedImages.Image(alt="A lantern on a shelf", image=who.upload_blob(png).blob)
+    reference = models.ComAtprotoRepoStrongRef.Main(uri=root.uri, cid=root.cid)
+    return who.send_post(
+        text,
+        reply_to=models.AppBskyFeedPost.ReplyRef(parent=reference, root=reference),
+        embed=models.AppBskyEmbedImages.Main(images=[image]),
+        profile_identify=who._session.did,
+    )
 
 
 def settle(is_done):
@@ -145,14 +172,23 @@ def test_a_chat_is_brought_whole(server, chat, people, tmp_path):
     connector = open_connector(Source(platform="bluesky", server=server), surroundings(tmp_path, who))
     posts, _ = mapped(connector.search(window(tag)))
     assert set(posts) == {uids[name] for name in ("question", "lower", "gone", "below")}
-    more, reposts = mapped(connector.complete(list(posts.values()), window(tag)))
+    payloads = list(connector.complete(list(posts.values()), window(tag)))
+    more, reposts = mapped(payloads)
     posts |= more
     assert set(posts) == set(uids.values())
     assert posts[uids["deeper"]].reply_to == uids["answer"]
     assert posts[uids["deeper"]].conversation == uids["question"]
     assert posts[uids["quote"]].quote_of == uids["question"]
     assert posts[uids["question"]].hashtags == (tag,)
-    assert posts[uids["question"]].replies == 1
+    assert posts[uids["question"]].replies == 2
+    (picture,) = posts[uids["picture"]].media
+    assert (picture.kind, picture.alt, picture.url[:4]) == ("photo", "A lantern on a shelf", "http")
+    declared = {one.uid: one.consent for payload in payloads for one in map_payload(payload).accounts if one.consent}
+    assert declared == {
+        "bluesky:" + people["iris"]._session.did: "no-unauthenticated",
+        "bluesky:" + people["otto"]._session.did: "noarchive",
+    }
+    assert posts[uids["answer"]].consent == "no-unauthenticated"
     accounts = {"bluesky:" + people[name]._session.did for name in ("iris", "otto")}
     assert reposts == {(uids["question"], account) for account in accounts}
     assert connector.report.gaps == []

@@ -48,7 +48,11 @@ def response(request, status=200, body=b"", headers=None):
     """What an adapter makes of an answer from the wire."""
     raw = HTTPResponse(
         body=io.BytesIO(body),
-        headers={"content-type": "application/json; charset=utf-8", "content-length": str(len(body)), **(headers or {})},
+        headers={
+            "content-type": "application/json; charset=utf-8",
+            "content-length": str(len(body)),
+            **(headers or {}),
+        },
         status=status,
         preload_content=False,
         enforce_content_length=True,

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import random
 import traceback
 from datetime import timedelta
 
@@ -64,7 +65,9 @@ def test_a_timeline_is_read_down_to_the_edge_and_no_further(server, tmp_path):
     assert sum(QUERY.since <= time < QUERY.until for time in made) == 12
     assert min(made) >= START - timedelta(hours=3)
     assert connector.report.gaps == []
-    assert connector.report.requests == len(server.log) == connector.report.pages + 1  # the first asks what the server is
+    assert (
+        connector.report.requests == len(server.log) == connector.report.pages + 1
+    )  # the first asks what the server is
 
 
 def test_old_sessions_are_reached_by_the_time_in_ids(server, tmp_path):
@@ -125,7 +128,9 @@ def test_a_cursor_that_never_ends_is_a_gap(server, tmp_path):
     server.faults = dict.fromkeys(range(2, 100), repeat_first_page)
     connector = connect(server, tmp_path)
     list(connector.search(QUERY))
-    assert connector.report.gaps == ["harbour.example: #LanternKM: the server repeats its pages; older posts may be missing"]
+    assert connector.report.gaps == [
+        "harbour.example: #LanternKM: the server repeats its pages; older posts may be missing"
+    ]
     assert len(server.log) < 6
 
 
@@ -134,7 +139,6 @@ def test_a_run_goes_on_after_the_last_page_that_was_stored(server, tmp_path):
     for minute in range(20):
         server.post("ada", f"minute {minute}", minute)
     query = Query(("nobody", "LanternKM"), QUERY.since, QUERY.until)
-    server.route_all = server.route
     pages = []
     for page in connect(server, tmp_path).search(QUERY):
         pages.append(page)
@@ -228,7 +232,9 @@ def test_edits_and_reposters_come_along(server, tmp_path):
     more = list(connector.complete(list(posts.values()), QUERY))
     versions = [post.text for payload in more for post in map_payload(screen(payload)[0]).posts]
     assert versions == ["first", "second"]
-    assert {handle for _, handle in understood(more)[1]} == {f"{n}@harbour.example" for n in ("bo", "cy", "di", "ed", "flo")}
+    assert {handle for _, handle in understood(more)[1]} == {
+        f"{n}@harbour.example" for n in ("bo", "cy", "di", "ed", "flo")
+    }
 
 
 def test_looking_up_tells_what_was_deleted_and_only_then(server, tmp_path):
@@ -261,7 +267,9 @@ def test_a_post_of_another_server_without_an_id_here_is_a_gap(server, tmp_path):
 
 
 def broken(status, body=b'{"error":"no"}', **headers):
-    return lambda _, request: response(request, status, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    return lambda _, request: response(
+        request, status, body, {name.replace("_", "-"): value for name, value in headers.items()}
+    )
 
 
 @pytest.mark.parametrize(
@@ -289,6 +297,63 @@ def test_what_passes_is_waited_for(server, tmp_path, fault):
     assert connector.report.gaps == []
     assert connector.report.waited == sum(clock.slept) > 0
     assert connector.report.requests == len(server.log)
+
+
+def reorder(server, request):
+    """The posts of a page in another order, its links as they were."""
+    answer = server.answer(request)
+    value = json.loads(answer.content)
+    body = json.dumps(value[::-1] if isinstance(value, list) else value).encode()
+    return response(request, answer.status_code, body, {"Link": answer.headers.get("Link", "")})
+
+
+def double(server, request):
+    """Every post of a page twice."""
+    answer = server.answer(request)
+    value = json.loads(answer.content)
+    body = json.dumps([one for one in value for _ in "12"] if isinstance(value, list) else value).encode()
+    return response(request, answer.status_code, body, {"Link": answer.headers.get("Link", "")})
+
+
+FAULTS = [
+    broken(429, x_ratelimit_reset="2026-03-11T20:04:00.000000Z"), broken(429), broken(500), broken(503, retry_after="9"),
+    reset_connection(), requests.exceptions.ReadTimeout(), requests.exceptions.ChunkedEncodingError(), broken(200, b"[{"),
+    broken(200, b'{"a": tru'), repeat_first_page, reorder, double,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_in_a_storm_the_archive_is_the_same_or_the_gap_is_named(tmp_path, seed):
+    luck = random.Random(seed)
+
+    def chat():
+        server = Instance()
+        server.page = 5
+        question = server.post("moderator", "Q1", 1)
+        for minute in range(2, 20):
+            server.post("ada", f"a{minute}", minute, reply_to=luck.choice([None, question]), tag=minute % 3 > 0)
+        return server
+
+    def collect(server):
+        connector = connect(server, tmp_path)
+        pages = []
+        try:
+            for page in connector.search(QUERY):
+                pages.append(page)
+            pages += connector.complete(list(understood(pages)[0].values()), QUERY)
+        except FetchError as error:
+            return understood(pages), [str(error)], connector.report.requests
+        return understood(pages), connector.report.gaps, connector.report.requests
+
+    state = luck.getstate()
+    calm, gaps, requests_of_calm = collect(chat())
+    assert gaps == []
+    luck.setstate(state)
+    server = chat()
+    server.faults = {number: luck.choice(FAULTS) for number in range(1, 200) if luck.random() < 0.25}
+    stormy, gaps, _ = collect(server)
+    assert gaps or stormy == calm
+    assert len(server.log) <= 4 * requests_of_calm
 
 
 PAGE = b"<!DOCTYPE html><html><title>Welcome</title></html>"
@@ -342,13 +407,10 @@ def test_a_run_stops_at_its_bound_and_keeps_what_it_has(server, tmp_path):
     server.page = 2
     for minute in range(20):
         server.post("ada", f"minute {minute}", minute)
-    pages = []
+    found = connect(server, tmp_path, limits=Limits(requests=4)).search(QUERY)
+    pages = [next(found), next(found), next(found)]
     with pytest.raises(BudgetError, match="stopped after 4 requests"):
-        pages.extend(connect(server, tmp_path, limits=Limits(requests=4)).search(QUERY))
-    connector = connect(server, tmp_path, limits=Limits(requests=4))
-    with pytest.raises(BudgetError):
-        for page in connector.search(QUERY):
-            pages.append(page)
+        next(found)
     assert len(texts(pages)) == 6
 
 

@@ -32,7 +32,8 @@ QUOTE = '<p class="quote-inline">RE: <a href="https://a.example/users/bo/statuse
         ("<blockquote><p>said</p></blockquote><p>yes</p>", "> said\n\nyes"),
         ("<pre><code>a\n  b</code></pre>", "a\n  b"),
         ("<p>code <code>x &lt; y</code></p>", "code x < y"),
-        ("one\ntwo", "one two"),
+        ("one\ntwo", "one\ntwo"),
+        ("<b>one</b>\n  two", "one two"),
         ("a<br/>b", "a\nb"),
         ("&lt;script&gt;alert(1)&lt;/script&gt;", "<script>alert(1)</script>"),
         ("<p>x<script>alert(1)</script>y</p>", "xy"),
@@ -55,13 +56,20 @@ def test_the_line_that_stands_for_a_quote_is_told_apart():
     found = read_html(f"{QUOTE}<p>indeed</p>")
     assert (found.text, found.links, found.quote) == ("indeed", (), "https://a.example/users/bo/statuses/1")
     kept = read_html(f"{QUOTE}<p>indeed</p>", keep_quote=True)
-    assert kept.text == "RE: https://a.example/users/bo/statuses/1 (https://a.example/@bo/1)\n\nindeed" or "RE: " in kept.text
+    assert (
+        kept.text == "RE: https://a.example/users/bo/statuses/1 (https://a.example/@bo/1)\n\nindeed"
+        or "RE: " in kept.text
+    )
     misskey = read_html('<p>indeed<br><br>RE: <a href="https://m.example/notes/9">https://m.example/notes/9</a></p>')
     assert (misskey.text, misskey.quote) == ("indeed", "https://m.example/notes/9")
 
 
 def test_hashtags_are_named_as_written():
-    assert tags_as_written("on #LanternKM and #Café", ["lanternkm", "cafe", "elsewhere"]) == ("LanternKM", "Café", "elsewhere")
+    assert tags_as_written("on #LanternKM and #Café", ["lanternkm", "cafe", "elsewhere"]) == (
+        "LanternKM",
+        "Café",
+        "elsewhere",
+    )
     assert tags_as_written("＃ＬａｎｔｅｒｎＫＭ", ["lanternkm"]) == ("ＬａｎｔｅｒｎＫＭ",)
     assert fold_tag("Ärger") == fold_tag("arger")
 
@@ -69,7 +77,7 @@ def test_hashtags_are_named_as_written():
 @given(st.text(max_size=300))
 def test_escaped_text_comes_back_as_text(text):
     shown = read_html(f"<pre>{escape(text)}</pre>").text
-    expected = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd").strip("\n ")
+    expected = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").strip("\n ")
     assert "".join(shown.split()) == "".join(expected.split())
 
 
@@ -89,7 +97,8 @@ def test_no_html_raises_and_no_tag_that_we_know_survives(html):
 
 
 @pytest.mark.parametrize(
-    "piece", ["<", "<a", "<p>", "&", "<!--", "<![", "<a href='", "</", "<script>", "<li>", "<blockquote>", "\n", "<ul>", " \n "]
+    "piece",
+    ["<", "<a", "<p>", "&", "<!--", "<![", "<a href='", "</", "<script>", "<li>", "<blockquote>", "\n", "<ul>", " \n "],
 )
 def test_hostile_html_takes_no_time(piece):
     begun = time.process_time()

@@ -1,0 +1,366 @@
+"""Collects a chat from X: searches a window, completes conversations, looks posts up again; answers are kept as bytes.
+
+Asked for: `/2/tweets/search/recent` and `/all`, `/2/tweets/counts/recent` and `/all`, `/2/tweets` and
+`/2/tweets/:id/quote_tweets`. Host: the source's server, or else api.twitter.com; no other.
+
+**Money.** Reading is paid for. The posts of a window are counted before they are read, pages are made as small as the
+budget asks for, and nothing is asked for that could exceed it; see `connectors.x.costs`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from connectors.base import (
+    BudgetError,
+    CredentialsError,
+    Exchange,
+    FetchError,
+    Query,
+    Report,
+    Surroundings,
+)
+from connectors.requests_transport import Answer, Sender
+from connectors.x import queries
+from connectors.x.answers import FORMAT, GONE, HIDDEN, problems
+from connectors.x.api import Api, ForbiddenError, InvalidError, Page, clean
+from connectors.x.costs import Costs, monthly_budget
+from connectors.x.queries import Search
+from knowarchive.config import Source
+from knowarchive.model import Payload, Post
+
+LONGEST_SEARCH = 1_000  # pages
+STALE_PAGES = 5  # pages in a row that bring nothing new, before a cursor is held to lead nowhere
+REPEATS = 2  # how often a page is asked for again that leads back to where it came from
+COUNT_PAGES = 24  # of 31 days each
+QUOTED = 20  # posts whose quotes are asked for
+QUOTE_PAGES = 5
+PACE = 1.0  # seconds between two requests to the full archive
+GIVEN_OF_COUNTED = 0.9  # X counts what it does not give: posts of protected and suspended accounts
+
+
+def open_connector(source: Source, surroundings: Surroundings) -> "XConnector":
+    """Open a source. Nothing is asked of the network yet.
+
+    Raises:
+        CredentialsError: the token is not one, or would travel unprotected.
+        ConfigError: a variable holds what it cannot.
+    """
+    return XConnector(source, surroundings)
+
+
+class XConnector:
+    """One way to X. See `connectors.base.Connector`.
+
+    Args:
+        source: its server replaces the API's host, for tests and gateways.
+        surroundings: the token is in its secrets, and what a month has cost in its state folder.
+        sender: sends one request; a test's stand-in for the network.
+        dollars_a_month: the month's budget; else as `KNOWARCHIVE_X_DOLLARS_A_MONTH` has it, else none.
+    """
+
+    platform: ClassVar[str] = "x"
+
+    def __init__(
+        self,
+        source: Source,
+        surroundings: Surroundings,
+        sender: Sender | None = None,
+        dollars_a_month: float | None = None,
+    ) -> None:
+        self.report = Report()
+        self._surroundings = surroundings
+        month = monthly_budget(surroundings) if dollars_a_month is None else int(dollars_a_month * 1000)
+        self._costs = Costs(surroundings, self.report, month)
+        self._api = Api(source.server, surroundings, self.report, sender)
+        self._host = self._api.host
+        self._has_archive = True  # until the full archive is refused to us
+        self._last_archive: datetime | None = None
+
+    def search(self, query: Query, resume: Payload | None = None) -> Iterator[Payload]:
+        """Search for the hashtags, newest first: the last seven days, or the full archive where the token may."""
+        query = replace(query, hashtags=self._hashtags(query))
+        now = self._surroundings.now()
+        planned = queries.searches(query, now)
+        if not planned:
+            self._note("the window is in the future; nothing was asked")
+            return
+        if planned[0].end < query.until:
+            self._note(f"the window is not over; asked up to {planned[0].end:%Y-%m-%d %H:%M:%S} UTC")
+        left = queries.resumed(planned, query, resume) if resume is not None else planned
+        counted = [None if search.token is not None else self._count(search) for search in left]
+        self._estimate(counted)
+        for search, expected in zip(left, counted, strict=True):
+            yield from self._search(search, expected)
+
+    def complete(self, posts: Sequence[Post], query: Query) -> Iterator[Payload]:
+        """Replies in the posts' conversations, above all those without the hashtags, then quotes of the most quoted."""
+        mine = [post for post in posts if post.platform == self.platform and post.deleted_at is None]
+        now = self._surroundings.now()
+        bound = self._surroundings.limits.conversation_posts
+        found = 0
+        for search in queries.conversation_searches(queries.unfinished(mine, now), query, now):
+            if found >= bound:
+                break
+            for payload in self._search(search):
+                yield payload
+                found += payload.items
+                if found >= bound:
+                    self._gap(f"more than {bound:,} posts in conversations; the rest was not asked for")
+                    break
+        quoted = queries.quoted(mine)
+        for post in quoted[:QUOTED]:
+            try:
+                yield from self._quotes(post)
+            except ForbiddenError as error:
+                self._gap(f"quotes are refused to this token: {str(error).removeprefix(f'{self._host}: ')}")
+                return
+            except InvalidError as error:
+                self._gap(f"quotes of {post.uid} did not come: {str(error).removeprefix(f'{self._host}: ')}")
+        if len(quoted) > QUOTED:
+            self._gap(f"quotes of {len(quoted) - QUOTED:,} posts were not asked for, only of the {QUOTED} most quoted")
+
+    def look_up(self, posts: Sequence[Post]) -> Iterator[Payload]:
+        """The posts as they are now, 100 at a time, by their first ids: newer versions come along.
+
+        What is not found any more is in the answer's `errors`, and the payload's head says when it was made.
+        """
+        made = {post.uid: post.created_at for post in posts if post.platform == self.platform and not post.deleted_at}
+        uids = list(made)
+        hidden = silent = 0
+        while uids:
+            size = self._reserve(min(queries.LOOK_UP_PAGE, len(uids)), least=1)
+            batch, uids = uids[:size], uids[size:]
+            answer, page = self._read(self._api.library.get_tweets, [uid.removeprefix("x:") for uid in batch])
+            yield self._payload(answer, page, {uid: made[uid] for uid in batch})
+            refused = {problem.uid: problem.kind for problem in problems(page)}
+            missing = set(batch) - {f"x:{own}" for own in _posts(page)}
+            hidden += sum(refused.get(uid) == HIDDEN for uid in missing)
+            silent += sum(refused.get(uid) not in {HIDDEN, GONE} for uid in missing)
+        if hidden:
+            self._note(f"{hidden:,} posts are hidden now: their accounts are protected or suspended")
+        if silent:
+            self._gap(f"X said nothing of {silent:,} posts that were looked up")
+
+    # Searching
+
+    def _hashtags(self, query: Query) -> tuple[str, ...]:
+        """The tags that X can search for.
+
+        Raises:
+            FetchError: none of them.
+        """
+        good = tuple(tag for tag in dict.fromkeys(query.hashtags) if queries.is_hashtag(tag))
+        bad = ", ".join(clean(f"#{tag}") for tag in query.hashtags if not queries.is_hashtag(tag))
+        if not good:
+            what = f"{bad} is no hashtag on X" if bad else "there is no hashtag to search for"
+            raise FetchError(f"{self._host}: {what}; write letters and digits, without spaces and without #")
+        if bad:
+            self._gap(f"{bad} is no hashtag on X and was not searched for")
+        return good
+
+    def _count(self, search: Search) -> int | None:
+        """How many posts X counts for a search; None where it does not say. Counting is free."""
+        is_archive = self._is_archive(search)
+        count = self._api.library.get_all_tweets_count if is_archive else self._api.library.get_recent_tweets_count
+        params: dict[str, object] = {"start_time": search.start, "end_time": search.end, "granularity": "day"}
+        total = 0
+        for _ in range(COUNT_PAGES):
+            if is_archive:
+                self._pace()
+            try:
+                _, page = self._api.ask(count, search.text, fields=False, **params)
+            except FetchError as error:
+                if isinstance(error, BudgetError) or (
+                    isinstance(error, CredentialsError) and not isinstance(error, ForbiddenError)
+                ):
+                    raise
+                return None
+            number = _counted(page)
+            if number is None:
+                return None
+            total += number
+            params["next_token"] = queries.next_token(page)
+            if params["next_token"] is None:
+                return total
+        return None
+
+    def _estimate(self, counted: Sequence[int | None]) -> None:
+        """Say what a search will cost, before it does."""
+        total = sum(number for number in counted if number is not None)
+        left = self._costs.left()
+        cost = total * self._costs.per_result
+        if left is not None and cost > left:
+            self._note(
+                f"X counts {total:,} posts, which cost up to ${cost / 1000:,.2f}; ${left / 1000:,.2f} may be spent, so "
+                "the newest come first"
+            )
+
+    def _search(self, search: Search, expected: int | None = None) -> Iterator[Payload]:
+        """All pages of a search, from recent search or the full archive."""
+        is_archive = search.archive if search.archive is not None else self._is_archive(search)
+        if is_archive and self._has_archive:
+            try:
+                yield from self._pages(replace(search, archive=True), expected)
+            except ForbiddenError:
+                self._has_archive = False
+            else:
+                return
+        if is_archive:
+            horizon = (self._surroundings.now().astimezone(UTC) - queries.HORIZON).replace(microsecond=0)
+            self.report.horizon = horizon
+            self._gap(f"posts from before {horizon:%Y-%m-%d} need full-archive search, which is refused to this token")
+            if search.end <= horizon:
+                return
+            search, expected = replace(search, start=max(search.start, horizon), token=None), None
+        yield from self._pages(replace(search, archive=False), expected)
+
+    def _pages(self, search: Search, expected: int | None) -> Iterator[Payload]:
+        """Pages of one stretch. X names the next page by a token; one that leads back is not followed."""
+        library = self._api.library
+        find = library.search_all_tweets if search.archive else library.search_recent_tweets
+        most = queries.ARCHIVE_PAGE if search.archive else queries.RECENT_PAGE
+        token, is_resumed = search.token, search.token is not None
+        asked: set[str | None] = {token}
+        seen: set[str] = set()
+        stale = repeats = 0
+        for number in range(LONGEST_SEARCH):
+            if search.archive:
+                self._pace()
+            size = self._reserve(most, queries.SMALLEST_PAGE)
+            try:
+                answer, page = self._read(
+                    find, search.text, start_time=search.start, end_time=search.end, max_results=size, next_token=token
+                )
+            except InvalidError:
+                if token is None or number > 0:
+                    raise
+                self._note("X does not know any more where the last run stopped; the search begins anew")
+                token = None
+                asked.add(token)
+                continue
+            if "data" not in page and "meta" not in page:
+                self._gap(f"X gave no posts and did not say that there are none{_reason(page)}; some may be missing")
+                return
+            following, ids = queries.next_token(page), set(_posts(page))
+            leads_back = following is not None and following in asked
+            is_stale = not ids - seen
+            if not (leads_back and is_stale and repeats < REPEATS):
+                yield self._payload(answer, page)
+            seen |= ids
+            stale = stale + 1 if is_stale else 0
+            if following is None:
+                if expected is not None and not is_resumed and len(seen) < GIVEN_OF_COUNTED * expected:
+                    self._gap(f"X counts {expected:,} posts for the search, and gave {len(seen):,}")
+                return
+            if leads_back and repeats < REPEATS:
+                repeats += 1  # somebody between us and X repeated an older answer
+                continue
+            if leads_back or stale >= STALE_PAGES:
+                self._gap("X repeats its pages; older posts may be missing")
+                return
+            asked.add(following)
+            token, repeats = following, 0
+        self._gap(f"more than {LONGEST_SEARCH:,} pages; older posts may be missing")
+
+    def _quotes(self, post: Post) -> Iterator[Payload]:
+        own, token = post.uid.removeprefix("x:"), None
+        asked: set[str] = set()
+        wanted = min(queries.QUOTES_PAGE, max(queries.SMALLEST_PAGE, post.quotes or 0))
+        for _ in range(QUOTE_PAGES):
+            size = self._reserve(wanted, queries.SMALLEST_PAGE)
+            answer, page = self._read(
+                self._api.library.get_quote_tweets,
+                own,
+                exclude=["retweets"],
+                max_results=size,
+                pagination_token=token,
+            )
+            yield self._payload(answer, page)
+            token = queries.next_token(page)
+            if token is None:
+                return
+            if token in asked:
+                break
+            asked.add(token)
+        self._gap(f"quotes of {post.uid} go on; some may be missing")
+
+    def _is_archive(self, search: Search) -> bool:
+        return search.start < self._surroundings.now() - queries.HORIZON
+
+    def _pace(self) -> None:
+        """Ask the full archive once a second."""
+        now = self._surroundings.now()
+        if self._last_archive is not None:
+            wait = PACE - (now - self._last_archive).total_seconds()
+            if 0 < wait <= PACE:
+                self.report.waited += wait
+                self._surroundings.sleep(wait)
+        self._last_archive = self._surroundings.now()
+
+    # Requests
+
+    def _reserve(self, most: int, least: int) -> int:
+        """Pay ahead for as many results as may be asked for."""
+        try:
+            return self._costs.reserve(most, least)
+        except BudgetError as error:
+            raise BudgetError(f"{self._host}: {error}") from None
+
+    def _read(self, method: Callable[..., object], *arguments: object, **params: object) -> tuple[Answer, Page]:
+        """Make a request that was paid for ahead, and settle what it cost."""
+        try:
+            answer, page = self._api.ask(method, *arguments, fields=True, **params)
+            included = page.get("includes")
+            listed = included if isinstance(included, dict) else {}
+            posts = {*_posts(page), *_ids(listed.get("tweets")), *_ids(listed.get("posts"))}
+            self._costs.settle(posts, set(_ids(listed.get("users"))), len(_posts(page)))
+        finally:
+            self._costs.release()
+        return answer, page
+
+    def _payload(self, answer: Answer, page: Page, subject: dict[str, datetime] | None = None) -> Payload:
+        self.report.pages += 1
+        head = Exchange(request=answer.path, server=self._api.server, status=answer.status, subject=subject or {})
+        return Payload(
+            format=FORMAT,
+            origin=f"{self._api.server}{answer.path}",
+            body=answer.body,
+            items=max(1, len(_posts(page))),
+            head=head.encode(),
+            fetched_at=answer.at,
+        )
+
+    def _gap(self, text: str) -> None:
+        if (gap := f"{self._host}: {text}") not in self.report.gaps:
+            self.report.gaps.append(gap)
+
+    def _note(self, text: str) -> None:
+        if (note := f"{self._host}: {text}") not in self.report.notes:
+            self.report.notes.append(note)
+
+
+def _posts(page: Page) -> list[str]:
+    data = page.get("data")
+    return _ids(data if isinstance(data, list) else [data])
+
+
+def _ids(items: Any) -> list[str]:
+    """The ids of a list of objects, as far as they have one."""
+    if not isinstance(items, list):
+        return []
+    return [item["id"] for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
+
+
+def _counted(page: Page) -> int | None:
+    meta = page.get("meta")
+    if not isinstance(meta, dict):
+        return None
+    found = (meta.get("total_tweet_count"), meta.get("total_post_count"))
+    return next((number for number in found if isinstance(number, int)), None)
+
+
+def _reason(page: Page) -> str:
+    kinds = sorted({clean(problem.kind) for problem in problems(page)})
+    return f" ({', '.join(kinds)})" if kinds else ""

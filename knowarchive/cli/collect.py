@@ -1,0 +1,146 @@
+"""`knowarchive collect`: fetch sessions from the networks."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from knowarchive.cli import Context
+from knowarchive.cli.output import one_line, print_json
+from knowarchive.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from knowarchive.config import Chat
+    from pipelines.collecting import Collected
+    from transcripts.model import Window
+
+RECENT = timedelta(days=7)  # how far back the latest session is looked for
+
+
+@click.command()
+@click.argument("chat", required=False)
+@click.option("--session", metavar="DATE", help="One session, by its local date; by default the latest that began.")
+@click.option("--since", metavar="DATE", help="Sessions from this local date on.")
+@click.option("--until", metavar="DATE", help="Sessions before this local date.")
+@click.option("--source", "platforms", multiple=True, metavar="PLATFORM", help="Only this network; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def command(
+    context: Context,
+    chat: str | None,
+    session: str | None,
+    since: str | None,
+    until: str | None,
+    platforms: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> int:
+    """Fetch the latest session of a chat, or of all chats, from its sources; or the sessions named.
+
+    Tokens are read from the environment, never from the configuration. Running it again is safe: it fetches what is
+    new, and a run that was stopped goes on where it was.
+    """
+    config = context.config  # before the heavy imports: a wrong configuration is said at once
+
+    import os
+
+    from connectors.base import Surroundings
+    from knowarchive import __version__
+    from knowarchive.errors import UsageError
+    from pipelines.collecting import collect_session
+    from pipelines.sessions import require_chat
+    from storage.archive import Archive
+
+    chats = [require_chat(config, chat)] if chat else list(config.chat)
+    if session and (since or until):
+        raise UsageError("give --session, or --since and --until, not both")
+    now = datetime.now(UTC)
+    surroundings = Surroundings(
+        secrets=os.environ,
+        state=config.state_dir,
+        user_agent=f"knowarchive/{__version__} (archives public hashtag chats)",
+    )
+    archive = Archive(config.archive_url, config.state_dir)
+    results: list[Collected] = []
+    with Progress(quiet=as_json) as progress:
+        for one in chats:
+            sources = [source for source in one.source if not platforms or source.platform in platforms]
+            if not sources:
+                wanted = f" {' or '.join(platforms)}" if platforms else ""
+                click.echo(f"knowarchive: {one.name} has no{wanted} source; add a [[chat.source]]", err=True)
+                continue
+            for window in _windows(one, now, session, since, until):
+                progress.begin(f"{one.name} {window.label}", None)
+                for result in collect_session(archive, one, window, surroundings, sources=sources,
+                                              on_progress=lambda _source, posts: progress.advance(0, posts)):  # fmt: skip
+                    results.append(result)
+                    _tell(one, window, result)
+    return _summarise(results, as_json=as_json)
+
+
+def _windows(chat: "Chat", now: datetime, session: str | None, since: str | None, until: str | None) -> "list[Window]":
+    from knowarchive.errors import UsageError
+    from transcripts.sessions import find_window, windows
+
+    if not chat.rules:
+        raise UsageError(f"{chat.name} has no schedule, so there is no session to collect; give it one")
+    if session:
+        window = find_window(chat, session)
+        if window is None:
+            raise UsageError(f"{chat.name} has no session {session!r} in its schedule")
+        if window.opens > now:
+            raise UsageError(f"{chat.name} {session} has not begun; it opens at {window.opens:%Y-%m-%d %H:%M} UTC")
+        return [window]
+    if since or until:
+        start = _local(since, chat) if since else _local(until or "", chat) - RECENT
+        found = windows(chat, start, _local(until, chat) if until else now)
+        return [window for window in found if window.opens <= now]
+    return [window for window in windows(chat, now - RECENT, now + timedelta(hours=1)) if window.opens <= now][-1:]
+
+
+def _local(text: str, chat: "Chat") -> datetime:
+    from knowarchive.errors import UsageError
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a date; write 2015-05-19") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=chat.zone)).astimezone(UTC)
+
+
+def _tell(chat: "Chat", window: "Window", result: "Collected") -> None:
+    for gap in result.gaps:
+        click.echo(f"knowarchive: {chat.name} {window.label}: {one_line(result.source)}: {one_line(gap)}", err=True)
+    if result.screened:
+        click.echo(
+            f"knowarchive: {chat.name} {window.label}: {one_line(result.source)}: "
+            f"{result.screened:,} not public, not stored",
+            err=True,
+        )
+
+
+def _summarise(results: "list[Collected]", *, as_json: bool) -> int:
+    outcomes = [result.outcome for result in results if result.outcome]
+    totals = {
+        name: sum(getattr(outcome, name) for outcome in outcomes) for name in ("seen", "new", "changed", "quarantined")
+    }
+    if as_json:
+        rows = [
+            {
+                "source": result.source,
+                "status": result.status,
+                "pages": result.outcome.payloads if result.outcome else 0,
+                "gaps": list(result.gaps),
+                "cost": result.cost,
+            }
+            for result in results
+        ]
+        print_json({**totals, "sources": rows})
+    elif results:
+        click.echo(
+            f"{totals['seen']:,} posts seen at {len(results)} source{'s' * (len(results) != 1)}: "
+            f"{totals['new']:,} new, {totals['changed']:,} changed, {totals['quarantined']:,} quarantined."
+        )
+    if results and all(result.status == "failed" for result in results):
+        return 1
+    return 4 if any(result.status != "done" for result in results) else 0
