@@ -69,9 +69,9 @@ SELECT DISTINCT ON (payload_id, coalesce(chat, '')) * FROM {source} ORDER BY pay
 UNFINISHED = """
 CREATE OR REPLACE TEMP TABLE unfinished AS
 WITH pulls AS (
-    SELECT pull, max(collected_at) AS at FROM stored
+    SELECT pull, max(collected_at) AS newest FROM stored
     WHERE starts_with(pull, $prefix) AND collected_at >= $since AND pull NOT IN (SELECT run_id FROM finished)
-    GROUP BY pull ORDER BY at DESC, pull LIMIT 1)
+    GROUP BY pull ORDER BY newest DESC, pull LIMIT 1)
 SELECT DISTINCT ON (payload_id) * FROM stored SEMI JOIN pulls USING (pull)
 """
 

@@ -176,6 +176,7 @@ class Staging:
         for write in self._writes:
             write.result()
         self._archive.store_quarantined(self._quarantined, self._now)
+        pa.default_memory_pool().release_unused()  # what reading took, before DuckDB takes its share
         others = [self._pool.submit(self._store, buffer, alone=True) for buffer in (self._accounts, self._reposts)]
         new, changed = self._store(self._posts)
         for other in others:

@@ -422,8 +422,8 @@ class MastodonConnector:
     ) -> int:
         """Decide what of a conversation to ask for further. Returns how many replies stay hidden below its top."""
         children: dict[str, int] = {}
-        for status in found:
-            if (parent := id_of(status, "in_reply_to_id")) is not None:
+        for parent in {id_of(status): id_of(status, "in_reply_to_id") for status in found}.values():
+            if parent is not None:
                 children[parent] = children.get(parent, 0) + 1
         shown.add(uid)
         missing = 0

@@ -4,6 +4,8 @@ import os
 import pty
 import re
 import select
+import subprocess
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -80,10 +82,10 @@ class Terminal:
     """The command on a terminal of its own."""
 
     def __init__(self, folder, *arguments):
-        self.process, self.screen = pty.fork()
-        if self.process == 0:
-            os.chdir(folder)
-            os.execvp("python3", [__import__("sys").executable, "-m", "knowarchive", *arguments])
+        self.screen, theirs = pty.openpty()
+        command = [sys.executable, "-m", "knowarchive", *arguments]
+        self.process = subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
         self.shown = ""
 
     def wait_for(self, text, seconds=40):
@@ -125,5 +127,7 @@ def test_a_moderator_answers_with_single_keys(archive):
     terminal.wait_for("q quit")
     terminal.press("q")
     terminal.wait_for("1 correction kept in")
+    assert terminal.process.wait(20) == 0
+    os.close(terminal.screen)
     session = overrides(archive)["lanternkm"][DATE]
     assert (len(session["topics"]), list(session["roles"].values())) == (1, ["chatter"])

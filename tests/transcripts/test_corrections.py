@@ -10,7 +10,24 @@ from transcripts.filing import prepare
 from transcripts.sessions import select
 from transcripts.teaching import most_instructive
 
-WORDS = "goose swan hen owl wren raven robin nest egg beak wing feather pond forest barn night".split()
+WORDS = [
+    "goose",
+    "swan",
+    "hen",
+    "owl",
+    "wren",
+    "raven",
+    "robin",
+    "nest",
+    "egg",
+    "beak",
+    "wing",
+    "feather",
+    "pond",
+    "forest",
+    "barn",
+    "night",
+]
 
 
 @pytest.fixture

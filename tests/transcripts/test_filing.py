@@ -183,8 +183,3 @@ def test_an_uncertain_filing_says_what_else_it_may_be(say, hold, opening):
     filing = filed(hold, opening, say(20.5, "rook", "nobody mentioned the robin in the churchyard"))
     assert filing.confidence < 0.9
     assert filing.alternatives[0][0] in {"Q1", "Q2"}
-
-
-def test_a_session_without_questions_is_filed_under_none(say, hold):
-    filings = file_posts(hold(say(1, "wren", "what a day")), ())
-    assert [filing.topic for filing in filings.values()] == ["none"]

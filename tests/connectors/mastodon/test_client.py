@@ -338,12 +338,13 @@ def test_in_a_storm_the_archive_is_the_same_or_the_gap_is_named(tmp_path, seed):
         connector = connect(server, tmp_path)
         pages = []
         try:
-            for page in connector.search(QUERY):
-                pages.append(page)
+            pages.extend(connector.search(QUERY))
             pages += connector.complete(list(understood(pages)[0].values()), QUERY)
         except FetchError as error:
-            return understood(pages), [str(error)], connector.report.requests
-        return understood(pages), connector.report.gaps, connector.report.requests
+            connector.report.gaps.append(str(error))
+        posts, _ = understood(pages)
+        said = {uid: msgspec.structs.replace(post, observed_at=None) for uid, post in posts.items()}
+        return said, connector.report.gaps, connector.report.requests
 
     state = luck.getstate()
     calm, gaps, requests_of_calm = collect(chat())
