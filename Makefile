@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: venv demo test test-all lint format bench a11y crash lock clean
+.PHONY: venv demo test test-all lint format bench a11y peers crash lock clean
 
 venv: $(VENV)/.done ## the command in .venv/bin/knowarchive, and everything that tests need
 
@@ -46,6 +46,10 @@ bench: venv ## import speed, memory, bytes a post; ratios within one run
 a11y: demo ## the demo's transcripts in Chromium with axe-core: desktop and phone, light and dark
 	npm install --silent --no-audit --no-fund --prefix tests/a11y
 	node tests/a11y/run.mjs --out build/a11y demo/transcripts/*.html
+
+peers: venv ## the connectors against real servers on loopback: AT Protocol network, Mastodon mock, the X API's description
+	@test -d ../shared/peers || echo "../shared/peers is not here: nothing to test against"
+	$(BIN)/pytest -q -m slow tests/connectors
 
 crash: venv ## 50 kills at random moments, and power losses
 	$(BIN)/pytest -q -n 2 -m "not browser" tests/storage/test_crashes.py

@@ -5,8 +5,10 @@ msgspec decoding the same file into the importer's own structs, once before and 
 """
 
 import argparse
+import contextlib
 import gzip
 import json
+import multiprocessing
 import resource
 import shutil
 import subprocess
@@ -102,7 +104,13 @@ def measure_import(file: str, archive: str, format_name: str) -> dict[str, Any]:
     store = _archive(archive)
     start, used = time.perf_counter(), time.process_time()
     source = ImportSource("bench", path=Path(file))
-    result = import_file(store, source, now=lambda: datetime.now(UTC), processes=processors())
+    helper_peak = 0.0
+
+    def watch(_read: int, _posts: int) -> None:
+        nonlocal helper_peak
+        helper_peak = max(helper_peak, _helpers_peak())
+
+    result = import_file(store, source, now=lambda: datetime.now(UTC), processes=processors(), on_progress=watch)
     wall, used = time.perf_counter() - start, time.process_time() - used
     _, after = _decode(Path(file), format_name)
     assert result.outcome is not None
@@ -116,7 +124,7 @@ def measure_import(file: str, archive: str, format_name: str) -> dict[str, Any]:
         "ratio": (before + after) / 2 / wall,
         "cpu_us_per_post": (used + helpers.ru_utime + helpers.ru_stime) / records * 1e6,
         "peak_mb": memory / 1024,
-        "helper_peak_mb": helpers.ru_maxrss / 1024,
+        "helper_peak_mb": helper_peak,
         "bytes_per_post": total / records,
         "bytes_without_payload": (total - payloads) / records,
     }
@@ -221,6 +229,16 @@ def _decode(file: Path, format_name: str) -> tuple[int, float]:
             record = decoder.decode(line)
             records += len(record.data) if format_name == "x-v2-jsonl" else 1
     return records, time.perf_counter() - start
+
+
+def _helpers_peak() -> float:
+    """The peaks of all helpers together, in MB; not `ru_maxrss`, which counts what the parent held when it forked."""
+    peak = 0.0
+    for child in multiprocessing.active_children():
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{child.pid}/status").read_text()
+            peak += sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
+    return peak
 
 
 def _bytes(folder: Path) -> int:

@@ -166,21 +166,23 @@ def read_script(path: Path) -> Iterator[tuple[datetime, tuple[str, str]]]:
         section = heading[1] if heading else section
         if line.startswith("{at"):
             sections.append(section)
-    by_key: dict[str, str] = {}
-    last: dict[str, str] = {}
+    by_key: dict[str | None, str] = {}
+    last: dict[str | None, str] = {}
     closing = False
     zone = ZoneInfo(DEMO.timezone)
     day: date = document["date"]
     for part, post in zip(sections, document["posts"], strict=True):
-        closing = closing or post.get("key") == "close"
+        key = post.get("key")
+        closing = closing or key == "close" or post["text"].startswith("That is time")
         topic = "wrapup" if closing else part
-        above = by_key.get(post.get("re", post.get("quote", ""))) or last.get(post.get("re_last", ""))
+        above = by_key.get(post.get("re") or post.get("quote")) or last.get(post.get("re_last"))
         label = re.match(r"\W*(?:A\d, no, )?[AQ](\d)\b", post["text"])
         topic = f"Q{label[1]}" if label else above or topic
-        key = post.get("key", "")
-        by_key[key] = last[post["by"]] = topic
+        last[post["by"]] = topic
+        if key:
+            by_key[key] = topic
         at = datetime.combine(day, time.fromisoformat(post["at"]), zone) + timedelta(days=post.get("day", 0))
-        role = "question" if re.fullmatch(r"q\d[ab]?", key) else "answer"
+        role = "question" if re.fullmatch(r"q\d[ab]?", key or "") else "answer"
         yield at.astimezone(UTC), (topic, role)
 
 

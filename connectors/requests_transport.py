@@ -85,6 +85,7 @@ class Transport(BaseAdapter):
             say nothing.
         is_final: whether an answer of a status that mostly passes will not: a paid quota that is used up. It is handed
             on, and waiting for it would be in vain.
+        hand_on: what of an answer's body the library gets to see, where it would make much of it for nothing.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Transport(BaseAdapter):
         sender: Sender | None = None,
         is_good: Callable[[Answer], bool] = lambda _: True,
         is_final: Callable[[Answer], bool] = lambda _: False,
+        hand_on: Callable[[Answer], bytes] = lambda answer: answer.body,
     ) -> None:
         super().__init__()
         self.last: Answer | None = None
@@ -107,6 +109,7 @@ class Transport(BaseAdapter):
         self._sender: Sender = sender or HTTPAdapter(max_retries=0)
         self._is_good = is_good
         self._is_final = is_final
+        self._hand_on = hand_on
         self._started = surroundings.now()
 
     def send(
@@ -187,6 +190,7 @@ class Transport(BaseAdapter):
             )
             if isinstance(decision, manners.Pass) and not isinstance(outcome, _Failed):
                 self.last = answer
+                outcome._content = self._hand_on(answer)  # noqa: SLF001 - where requests keeps what it has read
                 return outcome
             if isinstance(decision, manners.Wait):
                 self._wait(decision.seconds)

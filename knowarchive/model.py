@@ -142,8 +142,12 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def payload_id(self) -> str:
-        """The identity of these bytes under this format: 32 hexadecimal digits of SHA-256."""
-        digest = hashlib.sha256(f"{self.format}\n{len(self.head)}\n".encode())
+        """The identity of these bytes under this format: 32 hexadecimal digits of SHA-256.
+
+        Where it is known when they were fetched, that is part of it: the same answer at another time says more.
+        """
+        fetched = f"{self.fetched_at.isoformat()}\n" if self.fetched_at else ""
+        digest = hashlib.sha256(f"{self.format}\n{fetched}{len(self.head)}\n".encode())
         digest.update(self.head)
         digest.update(self.body)
         return digest.hexdigest()[:32]

@@ -17,7 +17,7 @@ class Weights:
     label: float = 150.0  # at the head or tail
     two_labels: float = 20.0  # for each of two or more
     passing: float = 12.0  # a label in mid-sentence
-    slip: float = 0.1  # the label of a question still to come, where the current one has 1
+    slip: float = 0.05  # the label of a question still to come, where the current one has 1
     announced: float = 4.0  # the same, of a moderator
     greets: float = 60.0  # and says who it is, or comes early
     parts: float = 60.0  # thanks and says farewell, when the session closes

@@ -37,7 +37,19 @@ from connectors.base import (
 )
 from connectors.mastodon.accounts import count_of, id_of, text_of, time_of
 from connectors.mastodon.answers import FAILURES, FORMAT, PUBLIC, Head, nested_statuses, read_head
-from connectors.mastodon.pages import SLACK, below, ids_of, is_before, is_html, is_whole, jump, last_id, listed, next_id
+from connectors.mastodon.pages import (
+    SLACK,
+    below,
+    husk,
+    ids_of,
+    is_before,
+    is_html,
+    is_whole,
+    jump,
+    last_id,
+    listed,
+    next_id,
+)
 from connectors.requests_transport import Answer, Sender, Transport
 from knowarchive.config import Source
 from knowarchive.model import Payload, Post
@@ -69,7 +81,7 @@ class _Known:
     replies: int
     reposts: int
     quotes: int
-    edited: bool
+    edited_at: datetime | None
 
 
 class _RefusedError(FetchError):
@@ -110,7 +122,7 @@ class MastodonConnector:
             raise CredentialsError(f"{self._host}: {self._variable} holds no token; copy it again")
         self._has_token = token is not None
         self._transport = Transport(
-            self._host, frozenset((self._host,)), surroundings, self.report, sender, is_good=is_whole
+            self._host, frozenset((self._host,)), surroundings, self.report, sender, is_good=is_whole, hand_on=husk
         )
         session = requests.Session()
         session.mount("https://", self._transport)
@@ -152,7 +164,7 @@ class MastodonConnector:
         yield from self._conversations(mine, query)
         for post, own in mine:
             known = self._known.get(post.uid)
-            if post.edited_at is not None or (known is not None and known.edited):
+            if (known.edited_at if known is not None else post.edited_at) is not None:
                 yield from self._list(post, own, "history", "edits")
         for post, own in mine:
             if self._count(post, "reposts"):
@@ -179,7 +191,7 @@ class MastodonConnector:
                     yield from self._look_up_one(own, mine[own])
         for own, post in mine.items():
             known = self._known.get(post.uid)
-            if known is not None and known.edited and "history" not in self._refused:
+            if known is not None and known.edited_at not in {None, post.edited_at}:
                 yield from self._list(post, own, "history", "edits")
         yield from self._resolve(strangers)
 
@@ -200,7 +212,10 @@ class MastodonConnector:
                 if older.status in {404, 405, 501}:
                     raise FetchError(self._not_mastodon(f"status {older.status}")) from None
                 raise
-        value = msgspec.json.decode(answer.body)
+        try:
+            value = msgspec.json.decode(answer.body)
+        except FAILURES:
+            value = None
         if not isinstance(value, dict) or not isinstance(value.get("version"), str):
             raise FetchError(self._not_mastodon("an answer that is not its own"))
         name = text_of(value, "domain") or text_of(value, "uri") or ""
@@ -280,7 +295,7 @@ class MastodonConnector:
                 replies=count_of(one, "replies_count") or 0,
                 reposts=count_of(one, "reblogs_count") or 0,
                 quotes=count_of(one, "quotes_count") or 0,
-                edited=time_of(one, "edited_at") is not None,
+                edited_at=time_of(one, "edited_at"),
             )
 
     # Tag timelines
@@ -357,11 +372,12 @@ class MastodonConnector:
             if post.conversation == post.uid and self._count(post, "replies") != 0:
                 enqueue(post.uid, own, post.created_at, 0)
         for post, own in mine:
-            if post.conversation != post.uid:
+            is_placed = post.conversation is not None
+            if post.conversation != post.uid and not (is_placed and self._count(post, "replies") == 0):
                 enqueue(post.uid, own, post.created_at, 0)
         refreshing: dict[str, tuple[str, datetime]] = {}
         retry = 0.0
-        posts = hidden = failed = 0
+        posts = failed = 0
         while waiting:
             uid, own, made, depth = waiting.pop(0)
             if uid in shown:
@@ -391,10 +407,10 @@ class MastodonConnector:
                 refreshing[uid] = (own, made)
                 match = _REFRESH.search(offer)
                 retry = max(retry, float(match[1]) if match else 5.0)
-            hidden += self._weigh(uid, own, found, shown, query, depth, enqueue)
+            self._weigh(uid, own, found, shown, query, depth, enqueue)
         if refreshing:
             yield from self._refreshed(refreshing, min(retry, LONGEST_REFRESH))
-        if hidden:
+        if hidden := self._hidden(queued):
             cut = "" if self._has_token else f", or more than strangers are shown ({STRANGERS_CONTEXT})"
             self._gap(
                 f"{hidden:,} replies are counted but not shown: not public, deleted, never sent to this server{cut}"
@@ -419,16 +435,13 @@ class MastodonConnector:
         query: Query,
         depth: int,
         enqueue: Callable[[str, str, datetime, int], None],
-    ) -> int:
-        """Decide what of a conversation to ask for further. Returns how many replies stay hidden below its top."""
+    ) -> None:
+        """Decide what of a conversation to ask for further."""
         children: dict[str, int] = {}
         for parent in {id_of(status): id_of(status, "in_reply_to_id") for status in found}.values():
             if parent is not None:
                 children[parent] = children.get(parent, 0) + 1
         shown.add(uid)
-        missing = 0
-        if uid in self._known:
-            missing = max(0, self._known[uid].replies - children.get(own, 0))
         replies = below(own, found)
         for status in found:
             its_id, made, uri = id_of(status), time_of(status, "created_at"), text_of(status, "uri")
@@ -442,7 +455,15 @@ class MastodonConnector:
                     enqueue(its_uid, its_id, made, depth + 1)
             elif id_of(status, "in_reply_to_id") is None and query.since - SLACK <= made < query.until:
                 enqueue(its_uid, its_id, made, depth)  # the conversation that the session's post belongs to
-        return missing
+
+    def _hidden(self, asked: set[str]) -> int:
+        """How many replies the server counts below the posts that were asked about, and showed nowhere."""
+        came: dict[str, int] = {}
+        for known in self._known.values():
+            if known.parent is not None:
+                came[known.parent] = came.get(known.parent, 0) + 1
+        about = [self._known[uid] for uid in asked if uid in self._known]
+        return sum(max(0, known.replies - came.get(known.id, 0)) for known in about)
 
     def _refreshed(self, refreshing: dict[str, tuple[str, datetime]], seconds: float) -> Iterator[Payload]:
         """Ask again, after the server itself has asked the others for replies that it lacks (Mastodon 4.5)."""

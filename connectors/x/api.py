@@ -143,6 +143,8 @@ class Api:
         if 300 <= answer.status < 400:
             raise FetchError(f"{self.host}: redirects in circles; check the source's server")
         if self._token.encode() in answer.body:
+            self._transport.forget()
+            del answer  # tools that print the values of a traceback would print it
             raise FetchError(self._not_x("our own token"))
         return answer
 

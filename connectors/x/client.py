@@ -7,6 +7,7 @@ Asked for: `/2/tweets/search/recent` and `/all`, `/2/tweets/counts/recent` and `
 budget asks for, and nothing is asked for that could exceed it; see `connectors.x.costs`.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,12 +15,12 @@ from typing import Any, ClassVar
 
 from connectors.base import (
     BudgetError,
-    CredentialsError,
     Exchange,
     FetchError,
     Query,
     Report,
     Surroundings,
+    TransientFetchError,
 )
 from connectors.requests_transport import Answer, Sender
 from connectors.x import queries
@@ -32,12 +33,12 @@ from knowarchive.model import Payload, Post
 
 LONGEST_SEARCH = 1_000  # pages
 STALE_PAGES = 5  # pages in a row that bring nothing new, before a cursor is held to lead nowhere
-REPEATS = 2  # how often a page is asked for again that leads back to where it came from
+REPEATS = 2  # how often a question is asked again whose answer is of another, or leads back to where it came from
 COUNT_PAGES = 24  # of 31 days each
 QUOTED = 20  # posts whose quotes are asked for
 QUOTE_PAGES = 5
 PACE = 1.0  # seconds between two requests to the full archive
-GIVEN_OF_COUNTED = 0.9  # X counts what it does not give: posts of protected and suspended accounts
+GIVEN_OF_COUNTED = 0.99  # X counts what it does not give: posts of protected and suspended accounts
 
 
 def open_connector(source: Source, surroundings: Surroundings) -> "XConnector":
@@ -77,6 +78,8 @@ class XConnector:
         self._host = self._api.host
         self._has_archive = True  # until the full archive is refused to us
         self._last_archive: datetime | None = None
+        self._answered: dict[bytes, str] = {}  # what every answer was to, by its digest
+        self._last = b""
 
     def search(self, query: Query, resume: Payload | None = None) -> Iterator[Payload]:
         """Search for the hashtags, newest first: the last seven days, or the full archive where the token may."""
@@ -167,17 +170,16 @@ class XConnector:
         params: dict[str, object] = {"start_time": search.start, "end_time": search.end, "granularity": "day"}
         total = 0
         for _ in range(COUNT_PAGES):
-            if is_archive:
-                self._pace()
-            try:
-                _, page = self._api.ask(count, search.text, fields=False, **params)
-            except FetchError as error:
-                if isinstance(error, BudgetError) or (
-                    isinstance(error, CredentialsError) and not isinstance(error, ForbiddenError)
-                ):
-                    raise
-                return None
-            number = _counted(page)
+            number = None
+            for _ in range(REPEATS):  # an answer that is no count is of another question
+                if is_archive:
+                    self._pace()
+                try:
+                    _, page = self._ask(count, search.text, fields=False, may_be_empty=True, **params)
+                except (ForbiddenError, InvalidError, TransientFetchError):
+                    return None
+                if (number := _counted(page)) is not None:
+                    break
             if number is None:
                 return None
             total += number
@@ -199,7 +201,7 @@ class XConnector:
 
     def _search(self, search: Search, expected: int | None = None) -> Iterator[Payload]:
         """All pages of a search, from recent search or the full archive."""
-        is_archive = search.archive if search.archive is not None else self._is_archive(search)
+        is_archive = self._is_archive(search)
         if is_archive and self._has_archive:
             try:
                 yield from self._pages(replace(search, archive=True), expected)
@@ -231,7 +233,13 @@ class XConnector:
             size = self._reserve(most, queries.SMALLEST_PAGE)
             try:
                 answer, page = self._read(
-                    find, search.text, start_time=search.start, end_time=search.end, max_results=size, next_token=token
+                    find,
+                    search.text,
+                    may_be_empty=expected is not None and len(seen) >= expected,
+                    start_time=search.start,
+                    end_time=search.end,
+                    max_results=size,
+                    next_token=token,
                 )
             except InvalidError:
                 if token is None or number > 0:
@@ -240,7 +248,7 @@ class XConnector:
                 token = None
                 asked.add(token)
                 continue
-            if "data" not in page and "meta" not in page:
+            if not isinstance(page.get("meta"), dict) or "result_count" not in page["meta"]:
                 self._gap(f"X gave no posts and did not say that there are none{_reason(page)}; some may be missing")
                 return
             following, ids = queries.next_token(page), set(_posts(page))
@@ -255,11 +263,13 @@ class XConnector:
                     self._gap(f"X counts {expected:,} posts for the search, and gave {len(seen):,}")
                 return
             if leads_back and repeats < REPEATS:
-                repeats += 1  # somebody between us and X repeated an older answer
+                repeats += 1
                 continue
             if leads_back or stale >= STALE_PAGES:
                 self._gap("X repeats its pages; older posts may be missing")
                 return
+            if expected is None and token is None and not is_resumed:
+                expected = self._count(search)  # of one page nothing can be lost without notice, of several it can
             asked.add(following)
             token, repeats = following, 0
         self._gap(f"more than {LONGEST_SEARCH:,} pages; older posts may be missing")
@@ -287,6 +297,8 @@ class XConnector:
         self._gap(f"quotes of {post.uid} go on; some may be missing")
 
     def _is_archive(self, search: Search) -> bool:
+        if search.archive is not None:
+            return search.archive
         return search.start < self._surroundings.now() - queries.HORIZON
 
     def _pace(self) -> None:
@@ -308,16 +320,38 @@ class XConnector:
         except BudgetError as error:
             raise BudgetError(f"{self._host}: {error}") from None
 
-    def _read(self, method: Callable[..., object], *arguments: object, **params: object) -> tuple[Answer, Page]:
+    def _read(
+        self, method: Callable[..., object], *arguments: object, may_be_empty: bool = False, **params: object
+    ) -> tuple[Answer, Page]:
         """Make a request that was paid for ahead, and settle what it cost."""
         try:
-            answer, page = self._api.ask(method, *arguments, fields=True, **params)
+            answer, page = self._ask(method, *arguments, fields=True, may_be_empty=may_be_empty, **params)
             included = page.get("includes")
             listed = included if isinstance(included, dict) else {}
             posts = {*_posts(page), *_ids(listed.get("tweets")), *_ids(listed.get("posts"))}
             self._costs.settle(posts, set(_ids(listed.get("users"))), len(_posts(page)))
         finally:
             self._costs.release()
+        return answer, page
+
+    def _ask(
+        self, method: Callable[..., object], *arguments: object, fields: bool, may_be_empty: bool, **params: object
+    ) -> tuple[Answer, Page]:
+        """Ask, and ask again where the answer is one that was already given to another question.
+
+        Caches on the way do that. Answers without posts are often equal, and suspicious only one after the other, where
+        no count says that there are none.
+        """
+        for attempt in range(1 + REPEATS):
+            answer, page = self._api.ask(method, *arguments, fields=fields, **params)
+            digest = hashlib.sha256(answer.body).digest()
+            is_repeated = self._answered.setdefault(digest, answer.path) != answer.path
+            if not page.get("data"):
+                is_repeated = is_repeated and digest == self._last and attempt == 0 and not may_be_empty
+            self._last = digest
+            if not is_repeated:
+                return answer, page
+        self._gap("X gave the same answer to different questions; posts may be missing")
         return answer, page
 
     def _payload(self, answer: Answer, page: Page, subject: dict[str, datetime] | None = None) -> Payload:

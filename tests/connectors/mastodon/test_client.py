@@ -206,6 +206,19 @@ def test_replies_that_are_counted_but_not_shown_are_a_gap(server, tmp_path):
     assert gap.startswith("harbour.example: 1 replies are counted but not shown")
 
 
+def test_replies_that_came_another_way_are_not_missed(server, tmp_path):
+    server.descendants_limit = 2
+    question = server.post("moderator", "Q1", 1)
+    for minute in range(2, 9):
+        server.post("bo", f"x{minute}", minute, reply_to=question)
+    connector = connect(server, tmp_path)
+    posts, _ = understood(connector.search(QUERY))
+    found, _ = understood(connector.complete(list(posts.values()), QUERY))
+    assert connector.report.gaps == []
+    assert sum(path.endswith("/context") for path in server.log) == 1
+    assert all(post.conversation == server.uid(question) for post in found.values())
+
+
 def test_the_server_is_given_time_to_ask_others_for_replies(server, tmp_path):
     clock = Clock()
     question = server.post("moderator", "Q1", 1)
@@ -370,6 +383,7 @@ NOT_MASTODON = "so it does not speak the Mastodon API; check the server's addres
         (broken(200, PAGE, content_type="text/html"), FetchError, NOT_MASTODON),
         (broken(404, PAGE, content_type="text/html"), FetchError, NOT_MASTODON),
         (broken(200, b'{"hello": "world"}'), FetchError, NOT_MASTODON),
+        (broken(200, b"[" * 100_000), FetchError, NOT_MASTODON),
         (broken(302, location="https://evil.example/"), FetchError, "refused to follow the server to another host"),
         (broken(302, location="http://harbour.example/"), FetchError, "refused a redirect from https to http"),
         (broken(200, b" " * (1 << 20)), FetchError, "harbour.example: an answer of more than 1 MB; not read"),

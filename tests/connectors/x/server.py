@@ -57,7 +57,11 @@ def response(request, status=200, body=b"", headers=None):
     body = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
     raw = HTTPResponse(
         body=io.BytesIO(body),
-        headers={"content-type": "application/json; charset=utf-8", "content-length": str(len(body)), **(headers or {})},
+        headers={
+            "content-type": "application/json; charset=utf-8",
+            "content-length": str(len(body)),
+            **(headers or {}),
+        },
         status=status,
         preload_content=False,
         enforce_content_length=True,
@@ -69,7 +73,7 @@ def moment(text):
     return datetime.fromisoformat(text)
 
 
-class Invalid(Exception):
+class InvalidError(Exception):
     """The request is wrong: the answer is 400."""
 
 
@@ -92,7 +96,7 @@ class Server:
     # What people do
 
     def user(self, name):
-        own = str(1000 + sum(name.encode()))
+        own = str(int.from_bytes(name.encode()[-7:]))
         return self.users.setdefault(
             own,
             {
@@ -161,7 +165,7 @@ class Server:
         params = {name: values[0] for name, values in parse_qs(parts.query).items()}
         try:
             status, value = self.route(parts.path, params)
-        except Invalid as error:
+        except InvalidError as error:
             status, value = 400, {
                 "errors": [{"parameters": {}, "message": str(error)}], "title": "Invalid Request",
                 "detail": "One or more parameters to your request was invalid.",
@@ -175,8 +179,13 @@ class Server:
     def route(self, path, params):
         for name in ("tweet.fields", "post.fields"):
             if name in params and name not in self.names:
-                raise Invalid(f"The query parameter [{name}] is not one of [{','.join(self.names)}]")
-        if path in {"/2/tweets/search/recent", "/2/tweets/search/all", "/2/tweets/counts/recent", "/2/tweets/counts/all"}:
+                raise InvalidError(f"The query parameter [{name}] is not one of [{','.join(self.names)}]")
+        if path in {
+            "/2/tweets/search/recent",
+            "/2/tweets/search/all",
+            "/2/tweets/counts/recent",
+            "/2/tweets/counts/all",
+        }:
             if path.endswith("/all") and not self.has_archive:
                 return 403, {
                     "reason": "client-not-enrolled", "title": "Client Forbidden", "required_enrollment": "Appropriate Level",
@@ -199,13 +208,13 @@ class Server:
         query, now = params["query"], self.clock.now()
         start, end = moment(params["start_time"]), moment(params["end_time"])
         if len(query) > 512:
-            raise Invalid("Your query is too long")
+            raise InvalidError("Your query is too long")
         if is_recent and start < now - timedelta(days=7):
-            raise Invalid(f"Invalid 'start_time':'{params['start_time']}'. 'start_time' must be on or after …")
+            raise InvalidError(f"Invalid 'start_time':'{params['start_time']}'. 'start_time' must be on or after …")
         if end > now - timedelta(seconds=10):
-            raise Invalid("Invalid 'end_time'")
+            raise InvalidError("Invalid 'end_time'")
         if start >= end:
-            raise Invalid("'start_time' must be before 'end_time'")
+            raise InvalidError("'start_time' must be before 'end_time'")
         matched = re.fullmatch(r"\(?([^()]*?)\)?((?: -#\w+)*)", query)
         terms, unwanted = matched[1].split(" OR "), [one.removeprefix("-#").lower() for one in matched[2].split()]
         assert len(terms) == 1 or not unwanted or query.startswith("("), query
@@ -230,11 +239,11 @@ class Server:
     def list(self, found, params, path, cursor="next_token"):
         size = int(params["max_results"])
         if not 10 <= size <= (500 if path.endswith("/all") else 100):
-            raise Invalid("Invalid 'max_results'")
+            raise InvalidError("Invalid 'max_results'")
         start = 0
         if cursor in params:
             if not re.fullmatch(r"t\d+", params[cursor]):
-                raise Invalid(f"Invalid '{cursor}'")
+                raise InvalidError(f"Invalid '{cursor}'")
             start = int(params[cursor][1:])
         rest = [post for post in found if not start or int(post["id"]) < start]
         listed = rest[: min(size, self.page)]

@@ -56,7 +56,7 @@ def test_the_last_second_of_a_window_belongs_to_it():
     assert queries.searches(query, NOW)[0].end == UNTIL + timedelta(seconds=1)
 
 
-def stored(text, start=SINCE, end=UNTIL, token="t9", path="/2/tweets/search/recent"):  # noqa: S107
+def stored(text, start=SINCE, end=UNTIL, token="t9", path="/2/tweets/search/recent"):
     request = f"{path}?query={text.replace('#', '%23').replace(' ', '+')}&start_time={start:%Y-%m-%dT%H:%M:%SZ}&end_time={end:%Y-%m-%dT%H:%M:%SZ}"
     body = msgspec.json.encode({"meta": {"next_token": token} if token else {}})
     head = Exchange(request=request, server="https://api.twitter.com").encode()
