@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: venv demo test test-all lint format bench a11y peers crash lock clean
+.PHONY: venv demo test test-all lint format bench eval a11y peers crash lock clean
 
 venv: $(VENV)/.done ## the command in .venv/bin/knowarchive, and everything that tests need
 
@@ -42,6 +42,9 @@ format: venv
 
 bench: venv ## import speed, memory, bytes a post; ratios within one run
 	$(BIN)/python benchmarks/bench.py
+
+eval: venv ## how well posts are filed, against chats labelled by hand
+	$(BIN)/python -m benchmarks.eval
 
 a11y: demo ## the demo's transcripts in Chromium with axe-core: desktop and phone, light and dark
 	npm install --silent --no-audit --no-fund --prefix tests/a11y

@@ -104,11 +104,12 @@ def measure_import(file: str, archive: str, format_name: str) -> dict[str, Any]:
     store = _archive(archive)
     start, used = time.perf_counter(), time.process_time()
     source = ImportSource("bench", path=Path(file))
-    helper_peak = 0.0
+    helper_peak = together = 0.0
 
     def watch(_read: int, _posts: int) -> None:
-        nonlocal helper_peak
+        nonlocal helper_peak, together
         helper_peak = max(helper_peak, _helpers_peak())
+        together = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + helper_peak
 
     result = import_file(store, source, now=lambda: datetime.now(UTC), processes=processors(), on_progress=watch)
     wall, used = time.perf_counter() - start, time.process_time() - used
@@ -125,6 +126,7 @@ def measure_import(file: str, archive: str, format_name: str) -> dict[str, Any]:
         "cpu_us_per_post": (used + helpers.ru_utime + helpers.ru_stime) / records * 1e6,
         "peak_mb": memory / 1024,
         "helper_peak_mb": helper_peak,
+        "peak_together_mb": max(together, memory / 1024),  # helpers end before what was read is folded
         "bytes_per_post": total / records,
         "bytes_without_payload": (total - payloads) / records,
     }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 BYTES_IN_MEMORY = 16 << 20  # columns of one kind that wait in memory
 ROWS_AT_ONCE = 60_000  # records that DuckDB folds and sorts in one go
+ACCOUNTS_FOR_A_POST = 4  # accounts are smaller, and of many sights of a person one is kept: the more at once, the fewer
 PAYLOAD_BYTES = 16 << 20  # payload bytes to a data file, before compression
 PENDING_WRITES = 1  # data files of payloads on their way to the disk
 
@@ -266,7 +267,7 @@ class Staging:
         added, new, changed = [], 0, 0
         with self._archive.connect(alone=alone) as con:
             self._register(con, buffer)
-            for since, until in _spans(by_month):
+            for since, until in _spans(by_month, _rows_at_once(table)):
                 live = [file for file in stored.files(since, until) if file.month in months]
                 self._archive.scan(con, table, live, "stored")
                 fresh, differing = folding.fold_into(con, table, since, until, stored=bool(live))
@@ -289,7 +290,7 @@ class Staging:
         with self._archive.connect() as con:
             self._register(con, buffer)
             con.register("replayed", pa.table({"payload_id": self._payload_ids()}))
-            for since, until in _spans(by_month):
+            for since, until in _spans(by_month, _rows_at_once(table)):
                 overlapping = [file for file in live if f"{since:%Y-%m}" <= file.month < f"{until:%Y-%m}"]
                 self._archive.scan(con, table, overlapping, "stored")
                 fresh, differing = folding.fold_replacing(con, table, since, until)
@@ -301,11 +302,15 @@ class Staging:
         return new, changed
 
 
-def _spans(by_month: Mapping[datetime, int]) -> Iterable[tuple[datetime, datetime]]:
+def _rows_at_once(table: Table) -> int:
+    return ROWS_AT_ONCE * (ACCOUNTS_FOR_A_POST if table is ACCOUNTS else 1)
+
+
+def _spans(by_month: Mapping[datetime, int], most: int) -> Iterable[tuple[datetime, datetime]]:
     """Cut months into stretches of a bounded number of rows, unless one month has more."""
     start, rows = None, 0
     for month in sorted(by_month):
-        if start is not None and rows + by_month[month] > ROWS_AT_ONCE:
+        if start is not None and rows + by_month[month] > most:
             yield start, month
             start, rows = None, 0
         start, rows = start or month, rows + by_month[month]

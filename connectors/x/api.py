@@ -281,10 +281,13 @@ def _is_used_up(answer: Answer) -> bool:
 
 
 def _is_about_fields(answer: Answer) -> bool:
-    """Whether a request was refused for the names of fields or expansions."""
+    """Whether a request was refused for the names of fields or expansions, or without a word of why."""
     if answer.status not in {400, 422}:
         return False
-    return b".fields" in answer.body or b"expansions" in answer.body or b"Expansions" in answer.body
+    page = _decoded(answer)
+    if page is not None and not page.get("errors") and not page.get("detail"):
+        return True
+    return b".fields" in answer.body or b"xpansions" in answer.body
 
 
 def _said(page: Page | None) -> str:

@@ -20,7 +20,6 @@ from connectors.base import (
     Query,
     Report,
     Surroundings,
-    TransientFetchError,
 )
 from connectors.requests_transport import Answer, Sender
 from connectors.x import queries
@@ -176,16 +175,21 @@ class XConnector:
                     self._pace()
                 try:
                     _, page = self._ask(count, search.text, fields=False, may_be_empty=True, **params)
-                except (ForbiddenError, InvalidError, TransientFetchError):
-                    return None
+                except BudgetError:
+                    raise
+                except FetchError:
+                    return None  # the search will say what is wrong, unless it is only that counting is not offered
                 if (number := _counted(page)) is not None:
                     break
             if number is None:
                 return None
             total += number
-            params["next_token"] = queries.next_token(page)
-            if params["next_token"] is None:
+            token = queries.next_token(page)
+            if token is None:
                 return total
+            if not is_archive:
+                break  # seven days are one page
+            params["next_token"] = token
         return None
 
     def _estimate(self, counted: Sequence[int | None]) -> None:
