@@ -1,6 +1,7 @@
 """The archive as the rest of the program sees it."""
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ from storage.tables import DataFile, StoredTable
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+log = logging.getLogger("knowarchive.storage")
 
 MEMORY_LIMIT = "192MB"  # DuckDB spills to the state directory beyond it
 SMALL_FILES = 16  # files of one month beyond which maintenance folds them
@@ -318,6 +321,13 @@ class Archive:
                     after += len(files)  # somebody else did it at the same time
             stored.checkpoint()
         return {"files_before": before, "files_after": after}
+
+    def tidy(self) -> None:
+        """Compact the months that have come to lie in many small files. For after a run; never fails it."""
+        try:
+            self.maintain(small_files=SMALL_FILES)
+        except StorageError as error:
+            log.warning("%s; what was stored is whole, but not compacted", error)
 
     def vacuum(self, retention: timedelta = timedelta(days=7)) -> int:
         """Delete files that no version younger than `retention` uses. Returns how many."""

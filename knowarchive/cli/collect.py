@@ -75,6 +75,7 @@ def command(
                                               on_progress=lambda _source, posts: progress.advance(0, posts)):  # fmt: skip
                     results.append(result)
                     _tell(one, window, result)
+    archive.tidy()
     return _summarise(results, as_json=as_json)
 
 

@@ -75,6 +75,7 @@ def command(context: Context, files: tuple[str, ...], format_name: str, chat: st
             )
             results.append(result)
             _report(result)
+    archive.tidy()
     return _summarise(results, as_json=as_json)
 
 

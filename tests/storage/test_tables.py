@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from knowarchive.errors import ConflictError, KnowarchiveError, NewerArchiveError, StorageError
 from knowarchive.model import Account, Repost
 from storage import tables
-from storage.archive import Archive
+from storage.archive import SMALL_FILES, Archive
 from storage.schema import TABLES
 from tests.archives import (
     NOW,
@@ -546,3 +546,16 @@ def test_errors_of_storage_are_errors_of_the_program():
     assert issubclass(StorageError, KnowarchiveError)
     assert (StorageError.exit_code, ConflictError.retryable, StorageError.retryable) == (1, True, False)
     assert NOW.tzinfo is not None
+
+
+def test_a_month_that_has_come_to_lie_in_many_files_is_joined_after_a_run_and_posts_stay_the_same(tmp_path):
+    archive = open_archive(tmp_path)
+    for number in range(SMALL_FILES + 1):
+        store(archive, [post(number + 1)])
+    before = rows(archive)
+    assert len(archive.tables["posts"].files()) == SMALL_FILES + 1
+
+    archive.tidy()
+
+    assert len(archive.tables["posts"].files()) == 1
+    assert rows(archive) == before

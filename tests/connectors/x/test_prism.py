@@ -13,7 +13,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from connectors.base import BudgetError, CredentialsError, FetchError, Limits, Query, Surroundings, TransientFetchError
+from connectors.base import BudgetError, CredentialsError, Limits, Query, Surroundings, TransientFetchError
 from connectors.x import queries
 from connectors.x.answers import map_payload, screen
 from connectors.x.client import XConnector
