@@ -58,7 +58,7 @@ def run(sizes: list[int], seed: int, folder: Path, *, report: bool) -> Iterator[
             ("import", (file, archive, "x-v2-jsonl")),
             ("week", (config, archive, size)),
             ("transcript", (config, archive)),
-            ("maintain", (archive,)),
+            ("maintain", (archive, size)),
         ):
             row = {"posts": size, **_measure(name, *arguments)}
             if report:
@@ -180,14 +180,18 @@ def measure_transcript(config: str, archive: str) -> dict[str, Any]:
     }
 
 
-def measure_maintain(archive: str) -> dict[str, Any]:
-    """Fold and compact the whole archive."""
+def measure_maintain(archive: str, size: str) -> dict[str, Any]:
+    """Fold and compact the whole archive; the bytes are of the files that are live then."""
     store = _archive(archive)
     start = time.perf_counter()
-    result = store.maintain(small_files=0)
+    result = store.maintain()
+    seconds = time.perf_counter() - start
+    live = {name: sum(file.size for file in table.files()) for name, table in store.tables.items()}
     return {
         **result,
-        "seconds": time.perf_counter() - start,
+        "seconds": seconds,
+        "bytes_per_post": sum(live.values()) / int(size),
+        "bytes_without_payload": (sum(live.values()) - live["payloads"]) / int(size),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 

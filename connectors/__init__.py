@@ -23,6 +23,7 @@ FORMATS: dict[str, str] = {
     "x-v1-jsonl": "connectors.x.v1",
     "x-json": "connectors.x.document",
     "x-csv": "connectors.x.table",
+    "x-api": "connectors.x.answers",
     "mastodon-json": "connectors.mastodon.mapping",
     "bluesky-json": "connectors.bluesky.mapping",
 }
@@ -34,6 +35,7 @@ RANKS: dict[str, int] = {
     "x-v1-jsonl": 30,
     "x-json": 40,
     "x-csv": 10,
+    "x-api": 45,
     "mastodon-json": 40,
     "bluesky-json": 40,
 }

@@ -83,7 +83,7 @@ class Surroundings:
     `user_agent` says honestly who is asking.
     """
 
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
     state: Path
     user_agent: str = "knowarchive (archives public hashtag chats)"
     limits: Limits = Limits()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("knowarchive.storage")
 
-MEMORY_LIMIT = "192MB"  # DuckDB spills to the state directory beyond it
+MEMORY_LIMIT = "160MB"  # DuckDB spills to the state directory beyond it
 SMALL_FILES = 16  # files of one month beyond which maintenance folds them
 PAYLOAD_FILE = 128 << 20  # bytes of a compacted data file of payloads
 MISREAD = re.compile(r"\\|%[0-9A-Fa-f]{2}")  # delta-rs 1.6.6 writes to such a folder and reads from another
@@ -300,8 +300,8 @@ class Archive:
 
     # Maintenance
 
-    def maintain(self, *, small_files: int = 1) -> dict[str, int]:
-        """Fold and compact every month that has more than `small_files` files; returns files before and after.
+    def maintain(self, *, small_files: int = 0) -> dict[str, int]:
+        """Fold and pack every month that has more than `small_files` unpacked files; returns files before and after.
 
         Readers and writers go on meanwhile. Old files stay until `vacuum`, for readers that still use them.
         """
@@ -312,7 +312,8 @@ class Archive:
                 by_month.setdefault(file.month, []).append(file)
             for files in by_month.values():
                 before += len(files)
-                if len(files) <= small_files:
+                unpacked = sum(not file.is_packed for file in files)
+                if unpacked <= small_files and (small_files or len(files) == 1):
                     after += len(files)
                     continue
                 try:
@@ -373,7 +374,7 @@ class Archive:
             groups[-1].append(file)
         count = 0
         for group in groups:
-            if len(group) == 1:
+            if len(group) == 1 and group[0].is_packed:
                 count += 1
                 continue
             added = stored.write_streamed(self._distinct_payloads(group), group[0].month)

@@ -61,8 +61,13 @@ def merged_reposts(source: str, where: str = "TRUE") -> str:
     """
 
 
+# Two processes may have stored the same payload at once. Bodies are large: only those of such payloads are compared.
 DISTINCT_PAYLOADS = """
-SELECT DISTINCT ON (payload_id, coalesce(chat, '')) * FROM {source} ORDER BY payload_id, coalesce(chat, ''), collected_at
+WITH repeated AS MATERIALIZED (
+    SELECT payload_id FROM {source} GROUP BY payload_id, coalesce(chat, '') HAVING count(*) > 1)
+SELECT * FROM {source} ANTI JOIN repeated USING (payload_id)
+UNION ALL
+SELECT DISTINCT ON (payload_id, coalesce(chat, '')) * FROM {source} SEMI JOIN repeated USING (payload_id)
 """
 
 # Bound: $prefix, $since. `stored` are payloads, `finished` runs, whose ids are the names of the pulls.

@@ -51,7 +51,6 @@ class Table:
     key: str = ""
     fields: tuple[str, ...] = ()
     encodings: dict[str, str] = field(default_factory=dict)
-    compression_level: int = 3
     row_group: int = 32_768
 
     @property
@@ -131,7 +130,6 @@ POSTS = Table(
         "text": "DELTA_LENGTH_BYTE_ARRAY",
         "conversation": "DELTA_BYTE_ARRAY",
     },
-    compression_level=3,
 )
 
 ACCOUNTS = Table(
@@ -140,7 +138,6 @@ ACCOUNTS = Table(
     month_of="observed_at",
     key="uid",
     fields=tuple(_ACCOUNT_FIELDS),
-    compression_level=3,
 )
 
 # The key of a repost is its network and id, "x:123", or else the pair of post and account, divided by a space.
@@ -156,7 +153,6 @@ REPOSTS = Table(
         "post_at": "DELTA_BINARY_PACKED",
         "at": "DELTA_BINARY_PACKED",
     },
-    compression_level=3,
 )
 
 PAYLOADS = Table(

@@ -30,6 +30,8 @@ from storage.schema import SCHEMA_VERSION, Table
 
 log = logging.getLogger("knowarchive.storage")
 
+FAST_LEVEL, COMPACT_LEVEL = 3, 9  # of zstd: an import must be quick, what it leaves behind small
+PACKED = "packed-"  # begins the names of files that maintenance wrote
 COMMIT_TRIES = 8
 CHECKPOINT_EVERY = 50  # log entries; opening reads those since the last checkpoint
 ROW_GROUP_BYTES = 32 << 20  # before compression; readers hold a row group of payloads whole
@@ -46,6 +48,11 @@ class DataFile:
     month: str
     oldest: datetime | None
     newest: datetime | None
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether maintenance wrote it, so that there is nothing to gain by writing it again."""
+        return self.path.rpartition("/")[2].startswith(PACKED)
 
 
 class StoredTable:
@@ -132,19 +139,19 @@ class StoredTable:
             StorageError: the disk is full or not writable. What was written of it is gone again.
         """
         self._ensure()
-        return [self._write_file([rows], month) for month, rows in _by_month(table, self.spec.month_of)]
+        return [self._write_file([rows], month, FAST_LEVEL) for month, rows in _by_month(table, self.spec.month_of)]
 
     def write_streamed(self, tables: Iterable[pa.Table], month: str) -> AddAction:
-        """Write rows of one month, which need not fit into memory, as one data file."""
+        """Write rows of one month, which need not fit into memory, as one data file, packed to stay."""
         self._ensure()
-        return self._write_file(tables, month)
+        return self._write_file(tables, month, COMPACT_LEVEL, PACKED)
 
-    def _write_file(self, tables: Iterable[pa.Table], month: str) -> AddAction:
+    def _write_file(self, tables: Iterable[pa.Table], month: str, level: int, prefix: str = "") -> AddAction:
         buffer = pa.BufferOutputStream()
         encoded = self.spec.encodings
         options = {
             "compression": "zstd",
-            "compression_level": self.spec.compression_level,
+            "compression_level": level,
             "data_page_size": ROW_GROUP_BYTES,  # what is compressed together is the smaller for it
             "use_dictionary": [name for name in self.spec.columns if name not in {*encoded, "body", "head"}],
             "column_encoding": encoded or None,
@@ -165,7 +172,7 @@ class StoredTable:
                 fitting = ROW_GROUP_BYTES * table.num_rows // max(table.nbytes, 1)
                 writer.write_table(table, row_group_size=max(1, min(self.spec.row_group, fitting)))
         data = memoryview(buffer.getvalue())
-        path = f"month={month}/{uuid.uuid4().hex}.parquet"
+        path = f"month={month}/{prefix}{uuid.uuid4().hex}.parquet"
         self._put(path, data)
         stats: dict[str, object] = {"numRecords": rows, "nullCount": {self.spec.month_of: nulls}}
         if oldest and newest:

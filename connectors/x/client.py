@@ -10,7 +10,7 @@ budget asks for, and nothing is asked for that could exceed it; see `connectors.
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from connectors.base import (
@@ -90,7 +90,8 @@ class XConnector:
             return
         if planned[0].end < query.until:
             self._note(f"the window is not over; asked up to {planned[0].end:%Y-%m-%d %H:%M:%S} UTC")
-        left = queries.resumed(planned, query, resume) if resume is not None else planned
+        longest_run = timedelta(seconds=self._surroundings.limits.seconds)
+        left = queries.resumed(planned, query, resume, longest_run) if resume is not None else planned
         counted = [None if search.token is not None else self._count(search) for search in left]
         self._estimate(counted)
         for search, expected in zip(left, counted, strict=True):

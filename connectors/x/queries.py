@@ -104,6 +104,10 @@ class Search:
     archive: bool | None = None
 
 
+#: What stands for any search that completes a conversation.
+_COMPLETING = Search("", datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
+
+
 def is_hashtag(tag: str) -> bool:
     """Whether X can search for a tag, and whether it is safe within a query: letters, digits and marks, one a letter."""
     fitting = all(
@@ -149,12 +153,16 @@ def searches(query: Query, now: datetime) -> list[Search]:
     return [Search(text, start, end) for text in any_of(f"#{tag}" for tag in query.hashtags)]
 
 
-def resumed(planned: Sequence[Search], query: Query, payload: Payload) -> list[Search]:
+def resumed(planned: Sequence[Search], query: Query, payload: Payload, longest_run: timedelta) -> list[Search]:
     """The searches that are left after the last page that was stored, and those for what has happened since.
 
-    A page that belongs to none of them leaves all to be done.
+    A page of a conversation or of quotes says that the search was over; what it did not reach is younger than the run
+    that asked for it. A page that belongs to nothing here leaves all to be done.
     """
     last = _read_search(payload)
+    if last is _COMPLETING and payload.fetched_at is not None:
+        reached = (payload.fetched_at.astimezone(UTC) - SETTLED - longest_run).replace(microsecond=0)
+        return [replace(search, start=max(search.start, reached)) for search in planned if search.end > reached]
     texts = [search.text for search in planned]
     if last is None or last.text not in texts:
         return list(planned)
@@ -174,6 +182,8 @@ def _read_search(payload: Payload) -> Search | None:
     try:
         exchange = msgspec.json.decode(payload.head, type=Exchange)
         parts = urlsplit(exchange.request)
+        if parts.path.endswith("/quote_tweets"):
+            return _COMPLETING
         asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
         start, end = (datetime.fromisoformat(asked[name]).astimezone(UTC) for name in ("start_time", "end_time"))
         page = msgspec.json.decode(payload.body)
@@ -181,6 +191,8 @@ def _read_search(payload: Payload) -> Search | None:
         return None
     if not parts.path.endswith((RECENT, ARCHIVE)) or "query" not in asked:
         return None
+    if "conversation_id:" in asked["query"]:
+        return _COMPLETING
     return Search(asked["query"], start, end, next_token(page), archive=parts.path.endswith(ARCHIVE))
 
 

@@ -235,6 +235,8 @@ def test_a_reader_of_the_old_version_reads_on_until_the_vacuum(archive):
 
 def test_a_file_that_was_never_committed_is_not_read_and_goes_with_the_vacuum(archive):
     store(archive, [post(1)])
+    archive.maintain()
+    archive.vacuum(timedelta(0))
     [file] = data_files(archive, "posts")
     orphan = file.with_name("0" * 32 + ".parquet")
     shutil.copy(file, orphan)

@@ -63,22 +63,23 @@ def stored(text, start=SINCE, end=UNTIL, token="t9", path="/2/tweets/search/rece
     return Payload(format="x-api", origin="x", body=body, items=1, head=head)
 
 
+RUN = timedelta(minutes=30)
 PLANNED = [Search(text, SINCE, UNTIL) for text in ("#a", "#b", "#c")]
 
 
 def test_a_search_goes_on_after_the_stored_page():
-    left = queries.resumed(PLANNED, QUERY, stored("#b"))
+    left = queries.resumed(PLANNED, QUERY, stored("#b"), RUN)
     assert left == [Search("#b", SINCE, UNTIL, "t9", archive=False), PLANNED[2]]
 
 
 def test_after_the_last_page_of_a_query_comes_the_next():
-    assert queries.resumed(PLANNED, QUERY, stored("#b", token=None)) == [PLANNED[2]]
-    assert queries.resumed(PLANNED, QUERY, stored("#c", token=None)) == []
+    assert queries.resumed(PLANNED, QUERY, stored("#b", token=None), RUN) == [PLANNED[2]]
+    assert queries.resumed(PLANNED, QUERY, stored("#c", token=None), RUN) == []
 
 
 def test_what_was_said_since_the_interruption_is_asked_for_too():
     before = UNTIL - timedelta(minutes=20)
-    left = queries.resumed(PLANNED, QUERY, stored("#b", end=before, path="/2/tweets/search/all"))
+    left = queries.resumed(PLANNED, QUERY, stored("#b", end=before, path="/2/tweets/search/all"), RUN)
     assert left == [
         Search("#b", SINCE, before, "t9", archive=True),
         PLANNED[2],
@@ -88,8 +89,24 @@ def test_what_was_said_since_the_interruption_is_asked_for_too():
 
 
 def test_a_page_cut_at_the_horizon_is_gone_on_from():
-    (first, *_) = queries.resumed(PLANNED, QUERY, stored("#a", start=SINCE + timedelta(minutes=5)))
+    (first, *_) = queries.resumed(PLANNED, QUERY, stored("#a", start=SINCE + timedelta(minutes=5)), RUN)
     assert first == Search("#a", SINCE + timedelta(minutes=5), UNTIL, "t9", archive=False)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        stored("conversation_id:1 -#a"),
+        stored("(conversation_id:1 OR conversation_id:2)"),
+        stored("", path="/2/tweets/1/quote_tweets"),
+    ],
+)
+def test_a_page_of_a_conversation_says_that_the_search_was_over(page):
+    later = msgspec.structs.replace(page, fetched_at=UNTIL + timedelta(hours=1))
+    assert queries.resumed(PLANNED, QUERY, later, RUN) == []
+    within = msgspec.structs.replace(page, fetched_at=UNTIL - timedelta(minutes=10))
+    start = UNTIL - timedelta(minutes=40) - queries.SETTLED
+    assert queries.resumed(PLANNED, QUERY, within, RUN) == [Search(text, start, UNTIL) for text in ("#a", "#b", "#c")]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +123,7 @@ def test_a_page_cut_at_the_horizon_is_gone_on_from():
     ],
 )
 def test_a_page_of_another_search_leaves_everything_to_do(page):
-    assert queries.resumed(PLANNED, QUERY, page) == PLANNED
+    assert queries.resumed(PLANNED, QUERY, page, RUN) == PLANNED
 
 
 def post(number, **more):
