@@ -21,7 +21,7 @@ from transcripts.threads import quoted
 from . import activity
 from .clock import Clock, instant
 from .coverage import Coverage, coverage
-from .outline import Row, Section, sections
+from .outline import TITLES, Row, Section, gap, runner_up, sections
 from .references import NETWORKS, Piece, other_links, pieces, post_url, profile_url, uid_url
 from .text import anchor, clean, clean_line, safe_url, show_url
 
@@ -82,12 +82,22 @@ class Card:
     poll: tuple[tuple[str, str | None], ...]
     quoted: Quoted | None
     edited: str | None
-    deleted: bool
     withheld: str | None
     repeated: tuple[int, tuple[str, ...]] | None
     unsure: str | None
     outside: bool
     parent: tuple[str, str | None] | None
+    late: str | None
+    also: tuple[str, str] | None  # the label of a question that it fits too, and where that stands
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What stands in the place of a post that cannot be shown."""
+
+    words: str
+    anchor: str | None
+    href: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,7 @@ class Line:
 
     before: Markup
     card: Card | None
-    missing: str | None
+    gap: Gap | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +114,13 @@ class Part:
     """A section of the page."""
 
     id: str
-    anchor: str | None
     label: str | None
     title: str
-    posed: tuple[Card, ...]
+    posed: tuple[Card | Gap, ...]
+    again: tuple[Card | Gap, ...]
     lines: tuple[Line, ...]
     after: Markup
+    also: tuple[tuple[str, str], ...]  # (who and when, where) of posts under other questions that fit here too
     answers: int
     people: int
 
@@ -172,13 +183,14 @@ class _Page:
         for question in transcript.questions:
             for uid in question.parts or (question.uid,):
                 self.questions.setdefault(uid, clean_line(question.label))
+        self.targets: dict[str, str] = {}  # the section of each question, by its label
+        self.posed: set[str] = set()  # the posts whose anchors are on the page already
         self.own_tags = {tag.removeprefix("#").casefold() for tag in transcript.hashtags}
 
     def render(self) -> str:
         transcript, clock = self.transcript, self.clock
         css, digest = _style()
         parts = self.parts(sections(transcript))
-        targets = {part.label: part.id for part in parts if part.label}
         networks = Counter(entry.post.platform for entry in transcript.entries)
         people = [self.person(person) for person in transcript.participants]
         moderators = [self.person(person) for person in transcript.moderators] or [
@@ -202,7 +214,7 @@ class _Page:
                 base=activity.BASE,
                 parts=parts,
                 participants=people,
-                links=self.links(targets),
+                links=self.links(),
                 coverage=self.coverage(),
                 css=css,
                 digest=digest,
@@ -262,35 +274,48 @@ class _Page:
                 out.append(shown.replace("\n", Markup("<br>")))
         return Markup("").join(Markup(each) for each in out)  # noqa: S704  # every variable part is escaped above
 
-    def card(self, post: Post, entry: Entry | None = None, parent: str | None = None, *, sure: bool = False) -> Card:
-        deleted = post.deleted_at is not None
-        author = (
-            Author("Deleted post", None, None, "·", 0, moderator=False) if deleted else self.author(post)
-        )  # its author asked the network to forget it
+    def card(self, post: Post, entry: Entry | None = None, row: Row | None = None, *, sure: bool = False) -> Card:
+        quotes = self.quotes(post)
         return Card(
-            anchor=anchor(post.uid) if entry else None,
-            author=author,
+            anchor=self.anchor(post.uid) if entry else None,
+            author=self.author(post),
             stamp=instant(post.created_at),
             time=self.clock.time(post.created_at),
-            url=None if deleted else post_url(post),
+            url=post_url(post),
             network=NETWORKS.get(post.platform, clean_line(post.platform)),
-            body=Markup() if deleted else self.body(pieces(post, self.quotes(post))),
+            body=self.body(pieces(post, quotes)),
             lang=_language(post.lang),
-            warning=None if deleted else clean_line(post.warning or "") or None,
-            media=() if deleted else tuple(self.media(post)),
-            links=()
-            if deleted
-            else tuple((href, title or show_url(href)) for href, title in other_links(post, self.quotes(post))),
-            poll=() if deleted else tuple(_poll(post)),
-            quoted=None if deleted else self.quoted(post),
-            edited=self.clock.time(post.edited_at) if post.edited_at and not deleted else None,
-            deleted=deleted,
+            warning=clean_line(post.warning or "") or None,
+            media=tuple(self.media(post)),
+            links=tuple((href, title or show_url(href)) for href, title in other_links(post, quotes)),
+            poll=tuple(_poll(post)),
+            quoted=self.quoted(post, quotes),
+            edited=self.clock.time(post.edited_at) if post.edited_at else None,
             withheld=", ".join(clean_line(country) for country in post.withheld or ()) or None,
-            repeated=_repeated(entry) if entry and not deleted else None,
+            repeated=_repeated(entry) if entry else None,
             unsure=_unsure(entry) if entry and not sure else None,
             outside=entry is None,
-            parent=self.parent(parent) if parent else None,
+            parent=self.parent(row.parent) if row and row.parent else None,
+            late=row.late if row else None,
+            also=(clean_line(row.also), self.targets[row.also]) if row and row.also in self.targets else None,
         )
+
+    def anchor(self, uid: str) -> str | None:
+        """The anchor of a post of the session, the first time that it is shown: one may pose two questions."""
+        if uid in self.posed:
+            return None
+        self.posed.add(uid)
+        return anchor(uid)
+
+    def asked(self, entry: Entry) -> Card | Gap:
+        words = gap(entry.post)
+        return self.gap(words, entry.post.uid, uid_url(entry.post.uid)) if words else self.card(entry.post, entry)
+
+    def gap(self, words: str, uid: str, href: str | None) -> Gap:
+        entry = self.entries.get(uid)
+        if entry and entry.post.deleted_at:
+            href = None
+        return Gap(words[:1].upper() + words[1:], self.anchor(uid) if entry else None, href)
 
     def media(self, post: Post) -> Iterable[tuple[str, str | None, str | None]]:
         """(what it is, its description, where it is) for each attachment."""
@@ -305,7 +330,7 @@ class _Page:
         if label := self.questions.get(uid):
             return label, "#" + anchor(uid)
         if entry := self.entries.get(uid):
-            handle = None if entry.post.deleted_at else self.author(entry.post).handle
+            handle = None if gap(entry.post) else self.author(entry.post).handle
             return (f"@{handle}" if handle else "a post"), "#" + anchor(uid)
         return "a post that is not in the archive", None
 
@@ -316,16 +341,15 @@ class _Page:
             return None
         return uid if post.quote_of or uid in self.entries or uid in self.transcript.context else None
 
-    def quoted(self, post: Post) -> Quoted | None:
-        uid = self.quotes(post)
+    def quoted(self, post: Post, uid: str | None) -> Quoted | None:
         if uid is None:
             return None
         if label := self.questions.get(uid):
             return Quoted("#" + anchor(uid) if uid in self.entries else uid_url(uid), label=label)
         entry = self.entries.get(uid)
         other = entry.post if entry else self.transcript.context.get(uid)
-        if other is None or other.deleted_at:
-            return Quoted(None if other else uid_url(uid))
+        if other is None or gap(other):
+            return Quoted(None if other and other.deleted_at else uid_url(uid))
         parts = pieces(other)
         if entry and sum(len(piece.text) for piece in parts) > _QUOTED:
             parts = [Piece("text", "".join(piece.text for piece in parts)[:_QUOTED].rstrip() + "…")]
@@ -349,38 +373,52 @@ class _Page:
             post = row.post
             # A reply stands under what it answers, whatever its own filing: only the head of a thread can be misplaced.
             sure = row.entry is not None and row.entry.post.reply_to in here
-            card = self.card(post, row.entry, row.parent, sure=sure) if post else None
-            missing = None if post else uid_url(row.uid) or ""
+            words = row.gap
+            card = None if words or post is None else self.card(post, row.entry, row, sure=sure)
+            missing = self.gap(words, row.uid, row.href) if words else None
             found.append(Line(Markup(before + "<li>"), card, missing))  # noqa: S704  # constants
         after = "</li>" + "</ol></li>" * depth if depth >= 0 else ""
         return tuple(found), Markup(after)  # noqa: S704  # constants
 
     def parts(self, outline: list[Section]) -> list[Part]:
-        found, taken = [], set()
+        names: list[str] = []
+        taken: set[str] = set()
         for section in outline:
-            lines, after = self.lines(section.rows)
             name = ident = f"q-{anchor(section.topic)[2:]}" if section.question else f"s-{section.topic}"
             number = 2
             while name in taken:
                 name, number = f"{ident}--{number}", number + 1
             taken.add(name)
+            names.append(name)
+            if section.question:
+                self.targets.setdefault(section.topic, name)
+        found = []
+        for name, section in zip(names, outline, strict=True):
             question = section.question
+            posed, again = tuple(map(self.asked, section.posed)), tuple(map(self.asked, section.again))
+            lines, after = self.lines(section.rows)
             found.append(
                 Part(
                     id=name,
-                    anchor=anchor(question.uid) if question and question.uid in self.entries else None,
                     label=clean_line(question.label) if question else None,
                     title=clean_line(section.title) or (clean_line(question.label) if question else ""),
-                    posed=tuple(self.card(entry.post, entry) for entry in section.posed),
+                    posed=posed,
+                    again=again,
                     lines=lines,
                     after=after,
+                    also=tuple((self.mention(entry), "#" + anchor(entry.post.uid)) for entry in section.also),
                     answers=section.answers,
                     people=section.people,
                 )
             )
         return found
 
-    def links(self, targets: Mapping[str, str]) -> list[dict[str, object]]:
+    def mention(self, entry: Entry) -> str:
+        author = self.author(entry.post)
+        who = f"@{author.handle}" if author.handle else author.name
+        return f"{who}, {self.clock.time(entry.post.created_at)}"
+
+    def links(self) -> list[dict[str, object]]:
         found: list[dict[str, object]] = []
         for link in self.transcript.links:
             href = safe_url(link.url)
@@ -392,7 +430,9 @@ class _Page:
                     "title": title or shown,
                     "shown": shown if title else None,
                     "by": [(clean_line(who), self.profiles.get(who)) for who in link.shared_by],
-                    "topics": [(topic, targets[topic]) for topic in link.topics if topic in targets],
+                    "topics": [
+                        (clean_line(topic), self.targets[topic]) for topic in link.topics if topic in self.targets
+                    ],
                     "post": next(("#" + anchor(uid) for uid in link.uids if uid in self.entries), None),
                 }
             )
@@ -429,4 +469,9 @@ def _unsure(entry: Entry) -> str | None:
     if filing.confidence >= UNSURE or filing.topic == "none":
         return None
     reason = _REASONS.get(filing.reason, "")
-    return f"Filed here {reason + ', ' if reason else ''}{round(filing.confidence * 100)}% sure"
+    said = f"Filed here {reason + ', ' if reason else ''}{round(filing.confidence * 100)}% sure"
+    if other := runner_up(filing):
+        topic, share = other
+        where = f"“{TITLES[topic]}”" if topic in TITLES else clean_line(topic)
+        said += f"; or else {where}, {round(share * 100)}%"
+    return said

@@ -223,7 +223,9 @@ def _by_time(transcript: Transcript, entries: Mapping[str, Entry]) -> list[Secti
         title = times[0] if times[0] == times[-1] else f"{times[0]}–{times[-1]}"
         people = len({author_key(entry.post) for entry in members})
         topic = f"at-{clock.local(_when(members[0])):%H%M}" if members else NONE
-        found.append(Section(topic, title if len(runs) > 1 else "The conversation", None, (), tuple(rows), len(members), people))
+        found.append(
+            Section(topic, title if len(runs) > 1 else "The conversation", None, (), tuple(rows), len(members), people)
+        )
     return found
 
 
