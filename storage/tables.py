@@ -30,7 +30,7 @@ from storage.schema import SCHEMA_VERSION, Table
 
 log = logging.getLogger("knowarchive.storage")
 
-FAST_LEVEL, COMPACT_LEVEL = 3, 9  # of zstd: an import must be quick, what it leaves behind small
+FAST_LEVEL, COMPACT_LEVEL = 3, 12  # of zstd: an import must be quick, what it leaves behind small
 PACKED = "packed-"  # begins the names of files that maintenance wrote
 COMMIT_TRIES = 8
 CHECKPOINT_EVERY = 50  # log entries; opening reads those since the last checkpoint

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -289,7 +289,7 @@ class _Page:
             media=tuple(self.media(post)),
             links=tuple((href, title or show_url(href)) for href, title in other_links(post, quotes)),
             poll=tuple(_poll(post)),
-            quoted=self.quoted(post, quotes),
+            quoted=self.quoted(quotes),
             edited=self.clock.time(post.edited_at) if post.edited_at else None,
             withheld=", ".join(clean_line(country) for country in post.withheld or ()) or None,
             repeated=_repeated(entry) if entry else None,
@@ -341,7 +341,7 @@ class _Page:
             return None
         return uid if post.quote_of or uid in self.entries or uid in self.transcript.context else None
 
-    def quoted(self, post: Post, uid: str | None) -> Quoted | None:
+    def quoted(self, uid: str | None) -> Quoted | None:
         if uid is None:
             return None
         if label := self.questions.get(uid):

@@ -80,6 +80,7 @@ def _document(transcript: Transcript) -> dict[str, object]:
         "stats": dict(transcript.stats),
         "coverage": {"sources": [_plain(row) for row in transcript.coverage]},
         "context": [_post(post) for post in transcript.context.values()],
+        "notes": list(transcript.notes),
     }
 
 
@@ -104,6 +105,7 @@ def _entry(entry: Entry) -> dict[str, object]:
         ordered[key] = value
         if key == "quotes":
             ordered.update(folded)
+    ordered["alternatives"] = [[topic, round(share, 4)] for topic, share in filing.alternatives]
     return ordered
 
 

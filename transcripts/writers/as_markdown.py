@@ -8,9 +8,9 @@ from transcripts.model import Entry, Transcript
 
 from .clock import Clock
 from .coverage import coverage
-from .outline import Section, sections
-from .plain import Saying, Teller, figures, name, repeated
-from .references import NETWORKS, Piece, post_url, uid_url
+from .outline import Section, gap, sections
+from .plain import Saying, Teller, figures, handle, name, repeated
+from .references import NETWORKS, Piece, post_url
 from .text import clean_line, escape_markdown, escape_markdown_start, safe_url, show_url
 
 _LEVEL = "    "  # four spaces: right for CommonMark, and the only depth that Python-Markdown takes
@@ -96,29 +96,49 @@ def _section(section: Section, teller: Teller, clock: Clock) -> Iterator[str]:
         label = clean_line(question.label)
         yield f"## {_plain(label)}"
         yield ""
-        yield f"> {escape_markdown_start(_plain(question.text)) or _plain(label)}"
+        yield f"> {escape_markdown_start(_plain(question.text) or _plain(label))}"
         for entry in section.posed:
             yield ">"
+            if words := gap(entry.post):
+                yield f"> — {words}"
+                continue
             said = replace(teller.tell(entry.post, entry), pieces=())  # the words are the question itself
             yield f"> — {_told(entry.post, entry, said, clock, '> ')}"
+        again = [_original(entry.post, clock) for entry in section.again if not gap(entry.post)]
+        if again:
+            yield ">"
+            yield f"> — asked again at {', '.join(again)}"
     if section.rows:
         yield ""
     for row in section.rows:
         indent = _LEVEL * row.depth
-        if row.post is None:
-            yield f"{indent}- {_link('a post that is not in the archive', uid_url(row.uid))}"
+        if row.post is None or row.gap:
+            yield f"{indent}- {_link(row.gap or '', row.href)}"
             continue
-        said = teller.tell(row.post, row.entry, row.parent)
+        said = teller.tell(row.post, row.entry, row)
         yield f"{indent}- {_told(row.post, row.entry, said, clock, indent + _LEVEL)}"
+    if section.also:
+        yield ""
+        yield "See also " + "; ".join(
+            f"{_link(f'{handle(entry.post)}, {clock.time(entry.post.created_at)}', post_url(entry.post))}"
+            f" under {_plain(entry.filing.topic)}"
+            for entry in section.also
+        )
+
+
+def _original(post: Post, clock: Clock) -> str:
+    return _link(f"{clock.time(post.created_at)} on {NETWORKS.get(post.platform, post.platform)}", post_url(post))
 
 
 def _told(post: Post, entry: Entry | None, said: Saying, clock: Clock, indent: str) -> str:
     """A post's author, words, time and link, remarks, and what stands beside the words."""
-    facts = [_link(f"{clock.time(post.created_at)} on {NETWORKS.get(post.platform, post.platform)}", post_url(post))]
-    if post.deleted_at:
-        facts = [clock.time(post.created_at)]
+    facts = [_original(post, clock)]
+    if said.late:
+        facts.append(_plain(said.late))
     facts += map(_plain, said.remarks)
-    if entry and not post.deleted_at and (times := repeated(entry)):
+    if said.also:
+        facts.append(f"also fits {_link(*said.also)}")
+    if entry and (times := repeated(entry)):
         facts.append(_plain(times))
     words = _words(said.pieces, indent)
     line = f"**{_plain(said.who)}** {words + ' ' if words else ''}({', '.join(facts)})"

@@ -8,8 +8,8 @@ from transcripts.model import Transcript
 
 from .clock import Clock
 from .coverage import coverage
-from .outline import Section, sections
-from .plain import Teller, figures, name, repeated
+from .outline import Section, gap, sections
+from .plain import Teller, figures, handle, name, repeated
 from .references import NETWORKS, Piece, post_url
 from .text import clean_line, safe_url
 
@@ -121,11 +121,17 @@ def _section(section: Section, teller: Teller, clock: Clock) -> Iterator[str]:
         yield "-" * WIDTH
         yield from wrap(f"{clean_line(section.question.label)}  {clean_line(section.title)}", "", "    ")
         for entry in section.posed:
+            if words := gap(entry.post):
+                yield from wrap(f"[{words}]", "    ")
+                continue
             told = teller.tell(entry.post, entry)
             about = ", ".join(filter(None, (f"    {told.who}, {clock.time(entry.post.created_at)}", repeated(entry))))
             yield from wrap(about.strip(), "    ")
             for url, title in told.links:
                 yield from wrap(" ".join(filter(None, (title, url))), "    ")
+        again = [clock.time(entry.post.created_at) for entry in section.again if not gap(entry.post)]
+        if again:
+            yield from wrap(f"asked again at {', '.join(again)}", "    ")
         yield "-" * WIDTH
     else:
         yield from list(_heading(section.title))[1:]
@@ -133,12 +139,16 @@ def _section(section: Section, teller: Teller, clock: Clock) -> Iterator[str]:
         indent = "    " * row.depth
         inside = indent + "    "
         yield ""
-        if row.post is None:
-            yield from wrap("[a post that is not in the archive]", indent)
+        if row.post is None or row.gap:
+            yield from wrap(f"[{row.gap}]", indent)
             continue
-        said = teller.tell(row.post, row.entry, row.parent)
+        said = teller.tell(row.post, row.entry, row)
         head = f"{said.who}, {clock.time(row.post.created_at)}"
-        yield from wrap(f"{head} ({', '.join(said.remarks)})" if said.remarks else head, indent)
+        remarks = [said.late] if said.late else []
+        remarks += said.remarks
+        if said.also:
+            remarks.append(f"also fits {said.also[0]}")
+        yield from wrap(clean_line(f"{head} ({', '.join(remarks)})" if remarks else head), indent)
         for paragraph in _text(said.pieces).split("\n"):
             if paragraph.strip():
                 yield from wrap(paragraph, inside)
@@ -148,7 +158,14 @@ def _section(section: Section, teller: Teller, clock: Clock) -> Iterator[str]:
             who, pieces = said.quoted
             for paragraph in f"{who}: {_text(pieces)}".split("\n"):
                 yield from wrap(paragraph, inside + "> ")
-        if row.entry and not row.post.deleted_at and (times := repeated(row.entry)):
+        if row.entry and (times := repeated(row.entry)):
             yield from wrap(f"[{times}]", inside)
-        if url := None if row.post.deleted_at else post_url(row.post):
+        if url := post_url(row.post):
             yield from wrap(f"[{NETWORKS.get(row.post.platform, row.post.platform)}: {url}]", inside)
+    if section.also:
+        yield ""
+        others = (
+            f"{handle(entry.post)}, {clock.time(entry.post.created_at)} ({clean_line(entry.filing.topic)})"
+            for entry in section.also
+        )
+        yield from wrap(f"See also {'; '.join(others)}")

@@ -7,7 +7,8 @@ from knowarchive.model import Post
 from transcripts.model import Entry, Person, Transcript
 from transcripts.threads import quoted
 
-from .references import Piece, other_links, pieces
+from .outline import Row, gap
+from .references import Piece, other_links, pieces, post_url
 from .text import clean_line, safe_url
 
 
@@ -20,12 +21,12 @@ class Saying:
     remarks: tuple[str, ...]
     links: tuple[tuple[str | None, str], ...]
     quoted: tuple[str, tuple[Piece, ...]] | None
+    late: str | None = None
+    also: tuple[str, str | None] | None = None  # the label of a question that it fits too, and where that was posed
 
 
 def handle(post: Post) -> str:
     """How a post's author is called in a list: by handle, or else by name."""
-    if post.deleted_at:
-        return "(deleted)"
     if post.author_handle and (known := clean_line(post.author_handle).removeprefix("@")):
         return "@" + known
     return clean_line(post.author_name or "") or "(unknown account)"
@@ -62,15 +63,21 @@ class Teller:
             for question in reversed(transcript.questions)
             for uid in question.parts or (question.uid,)
         }
+        self.asked = {
+            question.label: post_url(self.posts[question.uid])
+            for question in reversed(transcript.questions)
+            if question.uid in self.posts and not gap(self.posts[question.uid])
+        }
 
-    def tell(self, post: Post, entry: Entry | None = None, parent: str | None = None) -> Saying:
-        """The words of one post; `parent` is what it replies to, where its place does not say so."""
-        if post.deleted_at:
-            return Saying(handle(post), (Piece("text", "This post was deleted by its author."),), (), (), None)
+    def tell(self, post: Post, entry: Entry | None = None, row: Row | None = None) -> Saying:
+        """The words of one post that can be shown; its `row` knows what its place does not say."""
         remarks = []
+        parent = row.parent if row else None
         if parent is not None:
             above = self.posts.get(parent)
-            remarks.append(f"in reply to {self.labels.get(parent) or (handle(above) if above else 'a missing post')}")
+            remarks.append(
+                f"in reply to {self.labels.get(parent) or (handle(above) if above and not gap(above) else 'a missing post')}"
+            )
         uid = quoted(post)
         if uid == post.uid or (post.quote_of is None and uid not in self.posts):
             uid = None
@@ -79,7 +86,7 @@ class Teller:
             remarks.append(f"quoting {self.labels[uid]}")
         elif uid is not None:
             other = self.posts.get(uid)
-            if other is None or other.deleted_at:
+            if other is None or gap(other):
                 remarks.append("quoting a post that is not in the archive")
             elif other.warning:
                 remarks.append(f"quoting {handle(other)}")
@@ -89,7 +96,15 @@ class Teller:
             remarks.append("outside the session")
         if post.warning:
             remarks.append(f"content warning: {clean_line(post.warning)}")
-        return Saying(handle(post), tuple(pieces(post, uid)), tuple(remarks), tuple(_beside(post, uid)), quote)
+        return Saying(
+            who=handle(post),
+            pieces=tuple(pieces(post, uid)),
+            remarks=tuple(remarks),
+            links=tuple(_beside(post, uid)),
+            quoted=quote,
+            late=row.late if row else None,
+            also=(row.also, self.asked.get(row.also)) if row and row.also else None,
+        )
 
 
 def repeated(entry: Entry) -> str | None:

@@ -42,24 +42,30 @@ POSTS = st.builds(
     reply_to=st.none() | st.sampled_from(["x:1", "x:2"]) | TEXT, quote_of=st.none() | st.sampled_from(["x:1", "x:2"]) | TEXT,
     withheld=st.none() | st.tuples(TEXT),
     deleted_at=st.sampled_from([None, None, None, START]),
+    visibility=st.sampled_from([None, "public", "not-found", "blocked"]),
 )  # fmt: skip
 
 
 @st.composite
 def transcripts(draw):
     asked = Post(uid="x:1", created_at=START, text=draw(TEXT), author_handle=draw(TEXT))
+    labels = draw(st.lists(TEXT, max_size=3))
+    topics = st.sampled_from(["Q1", "intro", "wrapup", "none", *labels]) | TEXT
     posts = {asked.uid: asked} | {post.uid: post for post in draw(st.lists(POSTS, max_size=3))}
     context = draw(POSTS)
     people = tuple(draw(st.lists(st.builds(Person, TEXT.map("x:{}".format), MAYBE, MAYBE, MAYBE), max_size=2)))
     filings = st.builds(
-        Filing, st.sampled_from(["Q1", "intro", "wrapup", "none"]) | TEXT, st.just("answer"), st.floats(0, 1), TEXT
+        Filing, topics, st.just("answer"), st.floats(0, 1), TEXT, st.tuples(st.tuples(topics, st.floats(0, 1)))
     )
     return Transcript(
         title=draw(TEXT),
         hashtags=(draw(TEXT),),
         window=WINDOW,
         moderators=people[:1],
-        questions=(Question(draw(TEXT), "x:1", ("x:1",), draw(TEXT)),),
+        questions=tuple(
+            Question(label, uid, (uid,), draw(TEXT))
+            for label, uid in zip(labels, ["x:1", "x:1", draw(st.sampled_from([*posts]))], strict=False)
+        ),
         entries=tuple(
             Entry(post, draw(filings), draw(st.none() | st.integers(0, 9)), (draw(TEXT),)) for post in posts.values()
         ),

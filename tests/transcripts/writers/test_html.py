@@ -15,6 +15,7 @@ from page import Page
 from knowarchive.model import Link, Post
 from transcripts.model import Entry, Filing, Question
 from transcripts.writers.as_html import render
+from transcripts.writers.outline import sections
 from transcripts.writers.text import anchor
 
 
@@ -107,7 +108,7 @@ def test_quoting_the_question_is_said_rather_than_repeated(page):
 def test_a_deleted_post_keeps_its_place_but_not_its_author_or_words():
     gone = entry(2, "regretted", author_name="Regretful", deleted_at=START)
     text = Page(render(one(entry(1, "Q1 Why?", role="question"), gone))).text
-    assert "This post was deleted by its author." in text
+    assert "A post that its author deleted" in text
     assert "regretted" not in text
     assert "Regretful" not in text.partition("People")[0]
 
@@ -155,11 +156,23 @@ def test_direction_overrides_do_not_reach_the_page():
     assert "abcdcbxred" in html
 
 
-def test_a_chat_without_questions_is_one_conversation(transcript):
+def test_a_chat_without_questions_is_told_by_the_clock(transcript):
     bare = replace(transcript, questions=())
     page = Page(render(bare))
-    assert "The conversation" in page.text
+    assert [each.title for each in sections(bare)] == ["18:54–19:24", "19:26–19:36", "19:55–19:57", "20:11"]
+    assert "Other posts" not in page.text
     assert {anchor(each.post.uid) for each in bare.entries} <= set(page.ids)
+    contents = [href for href in page.hrefs if href.startswith("#s-at-")]
+    assert len(contents) == 4
+
+
+def test_a_short_chat_without_questions_is_one_conversation():
+    assert [each.title for each in sections(assemble([entry(1), entry(2)], ()))] == ["The conversation"]
+
+
+def test_a_reply_after_a_silence_stays_with_its_conversation():
+    told = sections(assemble([entry(1), entry(1800), entry(3000, reply_to="x:1")], ()))
+    assert [[row.uid for row in each.rows] for each in told] == [["x:1", "x:3000"], ["x:1800"]]
 
 
 def test_an_empty_session_is_a_page_too(transcript):
