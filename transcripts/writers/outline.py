@@ -34,7 +34,7 @@ class Row:
     """One line of a thread: an entry of the session, a post from outside it, or (neither) one that is missing.
 
     `parent` is the uid that it replies to, where the place in the thread alone does not say so. `late` says when a
-    latecomer's answer came, and `also` which other question it fits: neither repeats what stands above it in a thread.
+    latecomer's answer came, only at the head of a thread, and `also` which other question it fits, once in a thread.
     """
 
     uid: str
@@ -262,22 +262,22 @@ def _rows(
             roots.append((node, None))
     roots.sort(key=lambda root: _first(root[0]))  # what is filed elsewhere has come in out of order
     for top, elsewhere in roots:
-        said: list[tuple[str | None, str | None]] = []  # above the row in its thread, by depth
+        fits: list[str | None] = []  # what has been said in the thread above the row, by depth
         for depth, node in walk((top,)):
             entry = here.get(node.uid)
             parent = elsewhere if depth == 0 else entry.post.reply_to if depth > DEEPEST and entry else None
-            above = said[depth - 1] if depth else (None, None)
+            above = fits[depth - 1] if depth else None
             late, also = notes(entry) if entry else (None, None)
-            del said[depth:]
-            said.append((above[0] or late, also or above[1]))
+            del fits[depth:]
+            fits.append(also or above)
             yield Row(
                 uid=node.uid,
                 depth=min(depth, DEEPEST),
                 entry=entry,
                 outside=None if entry else node.post,
                 parent=parent,
-                late=None if above[0] else late,
-                also=None if also == above[1] else also,
+                late=None if entry and entry.post.reply_to in here else late,
+                also=None if also == above else also,
             )
 
 

@@ -90,9 +90,11 @@ def test_a_latecomers_answer_says_when_it_came(hour):
     assert "@guest12, 19:12 (during Q2)" in render(transcript, "txt")
 
 
-def test_replies_to_a_latecomer_do_not_say_it_again(hour):
-    found = rows(told(hour, say(12), say(22, reply_to="x:12"), say(23, reply_to="x:22")))
-    assert [found[uid].late for uid in ("x:12", "x:22", "x:23")] == ["during Q2", None, None]
+def test_only_the_head_of_a_thread_says_when_it_came(hour):
+    found = rows(
+        told(hour, say(5), say(12), say(13, reply_to="x:5"), say(22, reply_to="x:12"), say(23, reply_to="x:0"))
+    )
+    assert [found[f"x:{minute}"].late for minute in (5, 12, 13, 22, 23)] == [None, "during Q2", None, None, "during Q3"]
 
 
 def test_a_question_asked_again_is_shown_once(hour):

@@ -159,11 +159,11 @@ def test_direction_overrides_do_not_reach_the_page():
 def test_a_chat_without_questions_is_told_by_the_clock(transcript):
     bare = replace(transcript, questions=())
     page = Page(render(bare))
-    assert [each.title for each in sections(bare)] == ["18:54–19:24", "19:26–19:36", "19:55–19:57", "20:11"]
+    assert [each.title for each in sections(bare)] == ["18:54–19:23", "19:24–19:36", "19:55–20:11"]
     assert "Other posts" not in page.text
     assert {anchor(each.post.uid) for each in bare.entries} <= set(page.ids)
     contents = [href for href in page.hrefs if href.startswith("#s-at-")]
-    assert len(contents) == 4
+    assert len(contents) == 3
 
 
 def test_a_short_chat_without_questions_is_one_conversation():
