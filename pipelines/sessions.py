@@ -16,6 +16,7 @@ from transcripts.build import build_transcript
 from transcripts.model import SessionPosts, Transcript, Window
 from transcripts.sessions import cut_by_activity, find_window, select, windows
 
+NAMES_REACH = timedelta(days=31)  # how long after a session the names of those who only repeated are looked for
 POSTS_AT_ONCE = 5_000  # posts in memory while sessions are listed
 
 
@@ -129,7 +130,9 @@ def load_session(archive: Archive, chat: Chat, window: Window) -> SessionPosts:
         posts,
         context=tuple(archive.posts_by_uid(sorted(wanted), window.closes)),
         reposts=reposts,
-        accounts=archive.accounts(sorted(people - {post.author_uid for post in posts})),
+        accounts=archive.accounts(
+            sorted(people - {post.author_uid for post in posts}), window.opens, window.closes + NAMES_REACH
+        ),
         coverage=tuple(_coverage(run) for run in runs if run.chat in {None, chat.name}),
     )
 
