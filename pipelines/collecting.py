@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import connectors
-from connectors.base import Connector, FetchError, Query, Surroundings, read_exchange
+from connectors.base import Connector, FetchError, Query, Surroundings
 from knowarchive import __version__
 from knowarchive.config import Chat, Source
 from knowarchive.model import Payload, Post
@@ -92,7 +92,6 @@ class _CollectRun:
         self._prefix = f"{chat.name}:{window.label}:{self._name}:"
         self._query = Query(tuple(tag.removeprefix("#") for tag in chat.hashtags), window.opens, window.closes)
         self._posts: dict[str, Post] = {}
-        self._asked: set[str] = set()  # requests whose answers are stored
         self._screened = 0
         self._seen = 0
 
@@ -129,7 +128,6 @@ class _CollectRun:
             staging.add(prepared)
         else:
             staging.add_stored(prepared, stored)
-        self._asked.add(read_exchange(public).request)
         self._screened += dropped
         self._seen += mapped.seen
         for post in mapped.posts:

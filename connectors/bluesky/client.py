@@ -28,7 +28,8 @@ from connectors.base import (
 from connectors.bluesky.api import Answered, Api, RefusedError
 from connectors.bluesky.hashtags import bears, fold
 from connectors.bluesky.ids import GONE, POSTS, collection, made_at, owner, post_uid, post_uri
-from connectors.bluesky.shapes import FAILURES, items, part
+from connectors.bluesky.shapes import items, part
+from connectors.refusals import FAILURES
 from knowarchive.config import Source
 from knowarchive.model import Payload, Post
 

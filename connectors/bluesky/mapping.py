@@ -17,24 +17,22 @@ from connectors.bluesky.embeds import quoted, read_embed
 from connectors.bluesky.ids import GONE, account_uid, key_time, made_at, owner, post_uid, read_time
 from connectors.bluesky.shapes import (
     AUTHOR,
-    FAILURES,
     ITEM,
     LIST,
     NODE,
     OBJECT,
     POST,
     Author,
-    BadRecordError,
     PostView,
     Record,
     decode,
     items,
     part,
     present,
-    reason,
     words,
 )
 from connectors.bluesky.text import read_text
+from connectors.refusals import FAILURES, BadRecordError, reason
 from knowarchive.model import Account, Mapped, Payload, Post, Quarantined, Repost
 
 __all__ = ["CUT", "count_items", "map_payload", "recognises", "screen"]

@@ -8,9 +8,6 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-#: What decoding or mapping a hostile record may raise. `ValueError` includes msgspec's errors and bad UTF-8.
-FAILURES = (ValueError, RecursionError, OverflowError)
-
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 T = TypeVar("T")
 
@@ -18,10 +15,6 @@ T = TypeVar("T")
 _SURROGATES = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-
-
-class BadRecordError(ValueError):
-    """One record cannot be mapped; the message says which field and why, without quoting the person."""
 
 
 class Author(msgspec.Struct, gc=False, rename="camel"):
@@ -107,22 +100,6 @@ def decode(decoder: msgspec.json.Decoder[T], record: bytes | msgspec.Raw) -> T:
 def present(raw: msgspec.Raw) -> bool:
     """Whether a part is there at all."""
     return bytes(raw) not in {b"", b"null"}
-
-
-def reason(error: BaseException) -> str:
-    """Say in a few words why a record was refused, without a word of what it says."""
-    if isinstance(error, BadRecordError):
-        return str(error)
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return "not UTF-8"
-    if isinstance(error, msgspec.ValidationError):
-        what, _, where = str(error).replace("`", "").partition(" - at ")
-        return f"{where.removeprefix('$').removeprefix('.') or 'record'}: {what[:1].lower()}{what[1:]}"[:200]
-    if isinstance(error, msgspec.DecodeError):
-        return "cut off" if "truncated" in str(error) else "not JSON"
-    return "a value is out of range"
 
 
 def items(value: Any) -> list[Any]:

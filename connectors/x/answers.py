@@ -9,8 +9,9 @@ from datetime import datetime
 import msgspec
 
 from connectors.base import read_exchange
+from connectors.refusals import FAILURES
 from connectors.x import records, v2
-from connectors.x.collect import FAILURES, Collector
+from connectors.x.collect import Collector
 from connectors.x.protected import screen_document as screen
 from connectors.x.shapes import count_items
 from knowarchive.model import Mapped, Payload, Post

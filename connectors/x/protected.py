@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.x.collect import FAILURES
+from connectors.refusals import FAILURES
 from knowarchive.model import Payload
 
 #: How the two APIs, and tools that rewrite their output, spell it. Searching bytes costs next to nothing.

@@ -11,7 +11,8 @@ from typing import TypeVar
 import msgspec
 
 from connectors.files.errors import NoPostsError
-from connectors.x.collect import FAILURES, BadRecordError, Collector, reason
+from connectors.refusals import FAILURES, BadRecordError, reason
+from connectors.x.collect import Collector
 from connectors.x.shapes import JSON_ARRAY, JSON_OBJECT, kind
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from connectors.files.errors import NoPostsError
-from connectors.x.collect import FAILURES
+from connectors.refusals import FAILURES
 
 #: The keys that only one shape has.
 V1_KEYS = frozenset(("id_str", "retweeted_status", "full_text", "favorite_count"))

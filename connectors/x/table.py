@@ -13,8 +13,9 @@ import msgspec
 
 from connectors.files.lines import Overlong
 from connectors.files.rows import delimiter_of, split_rows
+from connectors.refusals import BadRecordError, reason
 from connectors.x import v2
-from connectors.x.collect import BadRecordError, Collector, reason
+from connectors.x.collect import Collector
 from connectors.x.ids import LANGUAGES, snowflake_time, true_time, v1_time
 from connectors.x.spreadsheet import Known, read_id
 from connectors.x.text import permalink, short_links, unescape, unwrap

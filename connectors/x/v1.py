@@ -8,8 +8,9 @@ from datetime import datetime
 
 import msgspec
 
+from connectors.refusals import BadRecordError
 from connectors.x import records
-from connectors.x.collect import BadRecordError, Collector
+from connectors.x.collect import Collector
 from connectors.x.ids import LANGUAGES, is_id, snowflake_time, true_time, v1_time
 from connectors.x.protected import screen
 from connectors.x.shapes import generation_of_lines

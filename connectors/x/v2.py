@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import msgspec
 
+from connectors.refusals import FAILURES, BadRecordError, reason
 from connectors.x import records
-from connectors.x.collect import DAWN, FAILURES, BadRecordError, Collector, reason
+from connectors.x.collect import DAWN, Collector
 from connectors.x.ids import LANGUAGES, are_ids, first_time, is_id, snowflake_time
 from connectors.x.protected import screen
 from connectors.x.shapes import JSON_ARRAY, JSON_OBJECT, generation_of_lines
