@@ -7,7 +7,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ import msgspec
 from knowarchive.errors import ConfigError
 
 if TYPE_CHECKING:
-    from dateutil.rrule import rruleset
+    from dateutil.rrule import rrule, rruleset
 
 DEFAULT_PATH = Path("knowarchive.toml")
 CHAT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it becomes file names, anchors and addresses
@@ -27,10 +27,15 @@ LONGEST_DURATION = timedelta(days=31)
 LONGEST_MARGIN = timedelta(days=7)
 MARKS_IN_HASHTAGS = "_·・\u200c\u200d"  # besides letters, digits and the marks on them; the last two join letters
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-MODERATOR = re.compile(r"(x|bluesky):@?[^@\s]+|mastodon:@?[^@\s]+@[^@\s]+")
+ACCOUNT = re.compile(r"(x|bluesky):@?[^@\s]+|mastodon:@?[^@\s]+@[^@\s]+")
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "az", "abfs", "abfss"})
 LARGEST = 1_000_000  # bytes; what is larger is something else
+MOST_REQUESTS, MOST_MINUTES, MOST_DOLLARS = 1_000_000, 24 * 60, 1_000_000
 FIRST_YEAR, LAST_YEAR = 1970, 2200
+ANCHOR = date(2006, 1, 2)
+"""Where a rule without `from` starts: a Monday, older than any hashtag. INTERVAL and COUNT are counted from it."""
+UNTIL_IN_UTC = re.compile(r"UNTIL=(\d{8}T\d{6})Z", re.IGNORECASE)
+TOO_OFTEN = re.compile(r"FREQ=(?:MINUTELY|SECONDLY)", re.IGNORECASE)
 EXAMPLE_RULE = "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0"
 
 
@@ -84,9 +89,27 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return parse_duration(self.margin[0]), parse_duration(self.margin[1])
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What collecting may use up, of each source in each run; a month is of UTC."""
+
+    requests: int = 2_000
+    minutes: float = 30.0
+    dollars_a_run: float | None = None  # None: no bound
+    dollars_a_month: float | None = None
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Accounts that are one person's, such as `x:handle` and `mastodon:handle@server`, under the name to show."""
+
+    name: str
+    accounts: tuple[str, ...]
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     archive: Archive
     chat: tuple[Chat, ...] = ()
+    person: tuple[Identity, ...] = ()
+    limits: Limits = Limits()
     path: Path = DEFAULT_PATH
 
     def find_chat(self, name: str) -> Chat | None:
@@ -131,6 +154,31 @@ def parse_duration(text: str) -> timedelta:
         raise ConfigError(f'"{text}" is too long; write "15m", "1h" or "1d"') from error
 
 
+def parse_rule(text: str, start: datetime, zone: ZoneInfo) -> "rrule | rruleset":
+    """Read an RFC 5545 rule as wall-clock times in a time zone; an UNTIL in UTC becomes local.
+
+    Args:
+        text: the rule, without DTSTART.
+        start: its DTSTART, naive.
+        zone: whose clock it is.
+
+    Raises:
+        ConfigError: it is none, or gives a session every minute or second.
+    """
+    from dateutil.rrule import rrulestr
+
+    def localise(match: re.Match[str]) -> str:
+        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).astimezone(zone)
+        return f"UNTIL={moment:%Y%m%dT%H%M%S}"
+
+    if TOO_OFTEN.search(text):
+        raise ConfigError(f'"{text}" gives a session every minute or second; write FREQ=DAILY with BYHOUR and BYMINUTE')
+    try:
+        return rrulestr(UNTIL_IN_UTC.sub(localise, text), dtstart=start)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ConfigError(f'"{text}" is not an RFC 5545 rule ({error}); an example is "{EXAMPLE_RULE}"') from error
+
+
 def find_config(given: str | None) -> Path:
     """Say which configuration file to use: the given one, `$KNOWARCHIVE_CONFIG`, or the one in this folder."""
     return Path(given or os.environ.get("KNOWARCHIVE_CONFIG") or DEFAULT_PATH)
@@ -152,6 +200,8 @@ def load_config(path: Path) -> Config:
     try:
         _check_archive(config)
         _check_chats(config.chat)
+        _check_people(config.person)
+        _check_limits(config.limits)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     return config
@@ -197,6 +247,8 @@ _TABLES: dict[tuple[str, ...], type[msgspec.Struct]] = {
     ("chat",): Chat,
     ("chat", "source"): Source,
     ("chat", "schedule"): Rule,
+    ("person",): Identity,
+    ("limits",): Limits,
 }
 _HEADINGS = {
     (): "the top of the file",
@@ -204,11 +256,14 @@ _HEADINGS = {
     ("chat",): "[[chat]]",
     ("chat", "source"): "[[chat.source]]",
     ("chat", "schedule"): "the rules of schedule",
+    ("person",): "[[person]]",
+    ("limits",): "[limits]",
 }
 _EXAMPLES = {
     "archive": '[archive] with url = "archive"',
     "url": 'url = "archive"',
     "name": 'name = "critlib"',
+    "person.name": 'name = "Their Name"',
     "hashtags": 'hashtags = ["critlib"]',
     "rule": f'rule = "{EXAMPLE_RULE}"',
     "platform": 'platform = "x"',
@@ -217,6 +272,7 @@ _EXAMPLES = {
     "margin": 'margin = ["15m", "30m"]',
     "schedule": f'schedule = "{EXAMPLE_RULE}"',
     "moderators": 'moderators = ["x:handle"]',
+    "accounts": 'accounts = ["x:handle", "bluesky:handle", "mastodon:handle@server"]',
 }
 _TYPES = {
     "str": "text in quotes",
@@ -238,13 +294,14 @@ def _explain(message: str, document: Mapping[str, Any]) -> str:
     if unknown := re.search(r"unknown field `(.+)`", problem, re.DOTALL):
         return _unknown_key(unknown[1], steps, document)
     if missing := re.search(r"missing required field `(.+)`", problem):
-        example = _EXAMPLES.get(missing[1], missing[1])
+        names = [name for name in steps if isinstance(name, str)]
+        example = _EXAMPLES.get(".".join([*names, missing[1]])) or _EXAMPLES.get(missing[1], missing[1])
         return f"{_place(steps, document)} has no `{missing[1]}`; add {example}"
     key = next((str(step) for step in reversed(steps) if isinstance(step, str)), "")
     table = steps[: len(steps) - 1 - steps[::-1].index(key)] if key else []
     where = f"`{key}` in {_place(table, document)}"
-    if steps in (["chat"], [*table, "source"]) and "got `object`" in problem:
-        heading = _HEADINGS["chat", "source"] if key == "source" else _HEADINGS["chat",]
+    if steps in (["chat"], ["person"], [*table, "source"]) and "got `object`" in problem:
+        heading = _HEADINGS["chat", "source"] if key == "source" else _HEADINGS[key,]
         return f"{where} is a table of its own; write {heading} with two brackets"
     remedy = f"; write {_EXAMPLES[key]}" if key in _EXAMPLES else ""
     if wrong := re.fullmatch(r"Expected `([^`]+)`, got `([^`]+)`", problem):
@@ -287,8 +344,12 @@ def _place(steps: Sequence[str | int], document: Mapping[str, Any]) -> str:
             return f'chat "{name}"' if isinstance(name, str) else f"chat {chat + 1}"
         case ["chat", int(chat), str(kind), int(number)]:
             return f"{'rule' if kind == 'schedule' else kind} {number + 1} of {_place(['chat', chat], document)}"
-        case ["archive"]:
-            return "[archive]"
+        case ["person", int(number)]:
+            one = document["person"][number]
+            name = one.get("name") if isinstance(one, dict) else None
+            return f'person "{name}"' if isinstance(name, str) else f"person {number + 1}"
+        case [("archive" | "limits") as name]:
+            return f"[{name}]"
     return "the file"
 
 
@@ -320,6 +381,18 @@ def _check_archive(config: Config) -> None:
             raise ConfigError("archive.state lies in the archive, and it is private; set it to a folder elsewhere")
 
 
+def _check_limits(limits: Limits) -> None:
+    """Bounds are numbers that bound: no run without a request or a minute, no endless one, no debts."""
+    if not 0 < limits.requests <= MOST_REQUESTS:
+        raise ConfigError(f"limits.requests cannot be {limits.requests}; write a number from 1 to {MOST_REQUESTS:,}")
+    if not 0 < limits.minutes <= MOST_MINUTES:
+        raise ConfigError(f"limits.minutes cannot be {limits.minutes}; write a number up to {MOST_MINUTES:,}")
+    for name in ("dollars_a_run", "dollars_a_month"):
+        dollars = getattr(limits, name)
+        if dollars is not None and not 0 <= dollars <= MOST_DOLLARS:
+            raise ConfigError(f"limits.{name} cannot be {dollars}; write an amount such as 25")
+
+
 def _check_chats(chats: Sequence[Chat]) -> None:
     names: set[str] = set()
     for chat in chats:
@@ -343,11 +416,7 @@ def _check_chat(chat: Chat) -> None:
     if CONTROL.search(chat.title):
         raise ConfigError(f"{where}: the title holds a line break or control character; write it on one line")
     for moderator in chat.moderators:
-        if not MODERATOR.fullmatch(moderator):
-            raise ConfigError(
-                f'{where}: moderator "{moderator}" is not known; '
-                'write "x:handle", "bluesky:handle" or "mastodon:handle@server"'
-            )
+        _check_account(moderator, "moderator", where)
     for source in chat.source:
         _check_server(source, where)
     try:
@@ -362,6 +431,31 @@ def _check_chat(chat: Chat) -> None:
         raise ConfigError(f"{where}: {error}") from error
 
 
+def _check_people(people: Sequence[Identity]) -> None:
+    owners: dict[str, str] = {}
+    for person in people:
+        where = f'person "{person.name}"'
+        if not person.name.strip() or CONTROL.search(person.name):
+            raise ConfigError(f"{where}: a name is text on one line; write the name to show")
+        if len(person.accounts) < 2:
+            raise ConfigError(f"{where}: accounts joins two or more; name all of them, or take the table out")
+        for account in person.accounts:
+            _check_account(account, "account", where)
+            platform, _, handle = account.partition(":")
+            key = f"{platform}:{handle.removeprefix('@').casefold()}"
+            if key in owners:
+                other = "twice" if owners[key] == person.name else f'to person "{owners[key]}" too'
+                raise ConfigError(f'{where}: account "{account}" is given {other}; leave one of them')
+            owners[key] = person.name
+
+
+def _check_account(account: str, kind: str, where: str) -> None:
+    if not ACCOUNT.fullmatch(account):
+        raise ConfigError(
+            f'{where}: {kind} "{account}" is not known; write "x:handle", "bluesky:handle" or "mastodon:handle@server"'
+        )
+
+
 def _check_times(chat: Chat) -> None:
     if not timedelta(minutes=1) <= chat.length <= LONGEST_DURATION:
         raise ConfigError(f'duration "{chat.duration}" is not between 1m and {LONGEST_DURATION.days}d')
@@ -369,7 +463,7 @@ def _check_times(chat: Chat) -> None:
         if margin > LONGEST_MARGIN:
             raise ConfigError(f'margin "{text}" is more than {LONGEST_MARGIN.days}d')
     for rule in chat.rules:
-        _check_rule(rule)
+        _check_rule(rule, chat.zone)
 
 
 def _is_hashtag(tag: str) -> bool:
@@ -403,12 +497,10 @@ def _address(text: str) -> Any:
     return None if re.search(r"\s", text) else address
 
 
-def _check_rule(rule: Rule) -> None:
+def _check_rule(rule: Rule, zone: ZoneInfo) -> None:
     text = rule.rule
     if re.search(r"DTSTART", text, re.IGNORECASE):
         raise ConfigError('a schedule takes no DTSTART; anchor it with schedule = [{rule = "…", from = 2015-03-03}]')
-    if re.search(r"FREQ=(MINUTELY|SECONDLY)", text, re.IGNORECASE):
-        raise ConfigError(f'"{text}" gives a session every minute or second; write FREQ=DAILY with BYHOUR and BYMINUTE')
     for interval in re.findall(r"INTERVAL=([^;\s]*)", text, re.IGNORECASE):
         if not re.fullmatch(r"0*[1-9][0-9]{0,2}", interval):
             raise ConfigError(f'INTERVAL={interval} in "{text}" is not a number from 1 to 999')
@@ -417,21 +509,19 @@ def _check_rule(rule: Rule) -> None:
             raise ConfigError(f"a rule's from and until lie between {FIRST_YEAR} and {LAST_YEAR}, not in {day.year}")
     if rule.since and rule.until and rule.until < rule.since:
         raise ConfigError(f"a rule ends on {rule.until}, before it starts on {rule.since}; exchange them")
-    # As `transcripts.sessions` reads it: UNTIL in UTC is taken for local time here, which is near enough to check it.
-    local = re.sub(r"(UNTIL=\d{8}T\d{6})Z", r"\1", text, flags=re.IGNORECASE)
+    start = datetime.combine(rule.since or ANCHOR, time())
     try:
-        first = _first_occurrence(local, datetime.combine(rule.since or date(2006, 1, 2), time()))
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise ConfigError(f'"{text}" is not an RFC 5545 rule ({error}); an example is "{EXAMPLE_RULE}"') from error
+        first = _first_occurrence(parse_rule(text, start, zone), start)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f'"{text}" cannot be followed ({error}); an example is "{EXAMPLE_RULE}"') from error
     if first is None or (rule.until and first.date() > rule.until):
         raise ConfigError(f'"{text}" never happens{" in its time" if first else ""}; correct the rule')
 
 
-def _first_occurrence(text: str, start: datetime) -> datetime | None:
+def _first_occurrence(parsed: "rrule | rruleset", start: datetime) -> datetime | None:
     """The first occurrence; of what does not happen within a generation, None."""
-    from dateutil.rrule import WEEKLY, rrule, rrulestr
+    from dateutil.rrule import WEEKLY, rrule
 
-    parsed: rrule | rruleset = rrulestr(text, dtstart=start)
     if isinstance(parsed, rrule):
         # 28 years repeat the calendar; a daily rule is looked at for eight, which hold a leap year
         years = 28 if parsed._freq <= WEEKLY else 8  # type: ignore[attr-defined]  # noqa: SLF001 - has no other name

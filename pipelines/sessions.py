@@ -1,17 +1,18 @@
 """Read sessions from the archive: which there are, and all that one transcript needs."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from knowarchive.config import Chat, Config
+from knowarchive.config import Chat, Config, Identity
 from knowarchive.errors import UsageError
-from knowarchive.model import Post
+from knowarchive.model import Account, Post
+from pipelines.coverage import SourceCoverage, cover, coverage_state
 from pipelines.overrides import load_corrections
-from storage.archive import Archive, Run
+from storage.archive import Archive
 from transcripts.build import build_transcript
 from transcripts.model import SessionPosts, Transcript, Window
 from transcripts.sessions import cut_by_activity, find_window, select, windows
@@ -22,7 +23,7 @@ POSTS_AT_ONCE = 5_000  # posts in memory while sessions are listed
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """One line of `knowarchive sessions`. `coverage` is complete, incomplete or unknown."""
+    """One line of `knowarchive sessions`. `coverage` is complete, incomplete or unknown; `sources` say of what."""
 
     chat: str
     date: str
@@ -32,6 +33,7 @@ class SessionRow:
     people: int
     questions: int
     coverage: str
+    sources: tuple[SourceCoverage, ...]
 
 
 def require_chat(config: Config, name: str) -> Chat:
@@ -47,10 +49,16 @@ def require_chat(config: Config, name: str) -> Chat:
     return chat
 
 
-def list_sessions(archive: Archive, chat: Chat, overrides: Path | None = None) -> Iterator[SessionRow]:
+def list_sessions(
+    archive: Archive, chat: Chat, overrides: Path | None = None, people: tuple[Identity, ...] = ()
+) -> Iterator[SessionRow]:
     """Every session of a chat that has posts, oldest first. Memory does not grow with the archive.
 
-    `overrides` is the file with what people corrected (`Config.overrides_path`).
+    Args:
+        archive: where the posts are.
+        chat: whose sessions.
+        overrides: the file with what people corrected (`Config.overrides_path`).
+        people: the accounts that are one person's (`Config.person`).
     """
     times = archive.times()
     if not times:
@@ -61,8 +69,10 @@ def list_sessions(archive: Archive, chat: Chat, overrides: Path | None = None) -
         if not members:
             continue
         corrections, _ = load_corrections(overrides, chat.name, window.label)
-        transcript = build_transcript(_session(chat, window, members), corrections)
-        statuses = {run.status for run in runs if _covers(run, window) and run.chat in {None, chat.name}}
+        profiles = load_profiles(archive, window, members)
+        session = session_posts(chat, window, members, people=people, accounts=profiles)
+        transcript = build_transcript(session, corrections)
+        sources = cover((run for run in runs if run.chat in {None, chat.name}), window)
         yield SessionRow(
             chat=chat.name,
             date=window.label,
@@ -71,7 +81,8 @@ def list_sessions(archive: Archive, chat: Chat, overrides: Path | None = None) -
             posts=len(members),
             people=sum(person.posts > 0 for person in transcript.participants),
             questions=len(transcript.questions),
-            coverage="unknown" if not statuses else "complete" if statuses == {"done"} else "incomplete",
+            coverage=coverage_state(sources),
+            sources=sources,
         )
 
 
@@ -79,7 +90,7 @@ def _posts_by_window(archive: Archive, chat: Chat, times: list[datetime]) -> Ite
     """The windows in which there are posts, with them; read a few thousand at a time."""
     batch: list[Window] = []
     rows = 0
-    for window in _windows(archive, chat, times[0], times[-1]):
+    for window in list_windows(archive, chat, times[0], times[-1]):
         count = bisect_left(times, window.closes) - bisect_left(times, window.opens)
         if not count:
             continue
@@ -109,35 +120,49 @@ def find_session(archive: Archive, chat: Chat, label: str) -> Window:
         window = find_window(chat, label)
     else:
         extent = archive.extent()
-        found = _windows(archive, chat, *extent) if extent else []
+        found = list_windows(archive, chat, *extent) if extent else []
         window = next((window for window in found if window.label == label), None)
     if window is None:
         raise UsageError(f"{chat.name} has no session {label!r}; list them with: knowarchive sessions {chat.name}")
     return window
 
 
-def load_session(archive: Archive, chat: Chat, window: Window) -> SessionPosts:
-    """All that the archive knows of a session."""
+def load_session(archive: Archive, chat: Chat, window: Window, people: tuple[Identity, ...] = ()) -> SessionPosts:
+    """All that the archive knows of a session; `people` are the accounts that are one person's (`Config.person`)."""
     posts = select(archive.posts(window.opens, window.closes), window, chat.hashtags, chat.name)
     here = {post.uid for post in posts}
     wanted = {uid for post in posts for uid in (post.reply_to, post.quote_of) if uid and uid not in here}
     runs = archive.runs(window.opens, window.closes)
     reposts = tuple(repost for repost in archive.reposts(window.opens, window.closes) if repost.post_uid in here)
-    people = {repost.account_uid for repost in reposts if repost.account_uid}
-    return _session(
+    unnamed = {repost.account_uid for repost in reposts if repost.account_uid} - {post.author_uid for post in posts}
+    return session_posts(
         chat,
         window,
         posts,
         context=tuple(archive.posts_by_uid(sorted(wanted), window.closes)),
         reposts=reposts,
-        accounts=archive.accounts(
-            sorted(people - {post.author_uid for post in posts}), window.opens, window.closes + NAMES_REACH
-        ),
-        coverage=tuple(_coverage(run) for run in runs if run.chat in {None, chat.name}),
+        accounts=load_profiles(archive, window, posts, unnamed),
+        people=people,
+        coverage=tuple(asdict(one) for one in cover((run for run in runs if run.chat in {None, chat.name}), window)),
     )
 
 
-def _session(chat: Chat, window: Window, posts: tuple[Post, ...], **rest: Any) -> SessionPosts:
+def load_profiles(
+    archive: Archive, window: Window, posts: Sequence[Post], unnamed: Iterable[str] = ()
+) -> dict[str, Account]:
+    """The profiles that a session needs.
+
+    They are those of accounts of which it knows no name, and of all authors where it was held on more than one network,
+    since they may name each other.
+    """
+    wanted = set(unnamed)
+    if len({post.platform for post in posts}) > 1:
+        wanted |= {post.author_uid for post in posts if post.author_uid}
+    return archive.accounts(sorted(wanted), window.opens, window.closes + NAMES_REACH)
+
+
+def session_posts(chat: Chat, window: Window, posts: tuple[Post, ...], **rest: Any) -> SessionPosts:
+    """The input of a transcript: what is known of the chat, with posts and the `rest` of `SessionPosts`."""
     return SessionPosts(
         window=window,
         title=chat.title or f"#{chat.hashtags[0].removeprefix('#')}",
@@ -148,7 +173,13 @@ def _session(chat: Chat, window: Window, posts: tuple[Post, ...], **rest: Any) -
     )
 
 
-def make_transcript(archive: Archive, chat: Chat, label: str, overrides: Path | None = None) -> Transcript:
+def make_transcript(
+    archive: Archive,
+    chat: Chat,
+    label: str,
+    overrides: Path | None = None,
+    people: tuple[Identity, ...] = (),
+) -> Transcript:
     """One session, filed and ready to be written.
 
     Args:
@@ -157,12 +188,13 @@ def make_transcript(archive: Archive, chat: Chat, label: str, overrides: Path | 
         label: its name, `DATE` or `DATE@HHMM`.
         overrides: the file with what people corrected (`Config.overrides_path`); what of it cannot be obeyed is left
             out, with a line for each in the transcript's `notes`.
+        people: the accounts that are one person's (`Config.person`).
 
     Raises:
         UsageError: there is no such session, or the archive holds no post of it.
     """
     window = find_session(archive, chat, label)
-    session = load_session(archive, chat, window)
+    session = load_session(archive, chat, window, people)
     if not session.posts:
         raise UsageError(
             f"{chat.name} {label}: no posts in the archive between {window.opens:%Y-%m-%d %H:%M} and "
@@ -173,33 +205,11 @@ def make_transcript(archive: Archive, chat: Chat, label: str, overrides: Path | 
     return replace(transcript, notes=(*notes, *transcript.notes))
 
 
-def _windows(archive: Archive, chat: Chat, first: datetime, last: datetime) -> list[Window]:
+def list_windows(archive: Archive, chat: Chat, first: datetime, last: datetime) -> list[Window]:
+    """The sessions that can hold posts made from `first` to `last`, the times of the oldest and the newest post."""
     if chat.rules:
         reach = chat.length + sum(chat.margins, timedelta())
         return windows(chat, first - reach, last + reach)
     whole = Window(chat.name, "", first, last, first, last + timedelta.resolution, chat.timezone)
     posts: tuple[Post, ...] = select(archive.posts(whole.opens, whole.closes), whole, chat.hashtags, chat.name)
     return cut_by_activity(chat.name, chat.timezone, [post.created_at for post in posts])
-
-
-def _covers(run: Run, window: Window) -> bool:
-    return run.since is not None and run.until is not None and run.since < window.closes and run.until >= window.opens
-
-
-def _coverage(run: Run) -> dict[str, object]:
-    return {
-        "source": run.source,
-        "kind": run.kind,
-        "status": run.status,
-        "collected_at": run.finished_at,
-        "since": run.since,
-        "until": run.until,
-        "pages": run.pages,
-        "seen": run.seen,
-        "new": run.new,
-        "changed": run.changed,
-        "quarantined": run.quarantined,
-        "screened": run.screened,
-        "gaps": list(run.gaps),
-        "cost": run.cost,
-    }

@@ -98,8 +98,8 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_one(complain, li
     [
         ("[archive]\nulr = 'a'", "unknown key `ulr` in [archive]; did you mean `url`?"),
         ("chats = 1\n" + ARCHIVE, "unknown key `chats` in the file; did you mean `chat`?"),
-        ("path = 'x'\n" + ARCHIVE, "unknown key `path` in the file; the nearest is `chat`; valid are archive, chat"),
-        ("zzz = 1\n" + ARCHIVE, "unknown key `zzz` in the file; the nearest is `chat`; valid are archive, chat"),
+        ("path = 'x'\n" + ARCHIVE, "unknown key `path` in the file; the nearest is `chat`; valid are archive, chat, person, limits"),
+        ("zzz = 1\n" + ARCHIVE, "unknown key `zzz` in the file; the nearest is `chat`; valid are archive, chat, person, limits"),
         ("x_password = 's'\n" + ARCHIVE, ("unknown key `x_password` in the file; secrets are read from the environment "
          "(such as KNOWARCHIVE_X_BEARER), never from this file")),
         ("", 'the file has no `archive`; add [archive] with url = "archive"'),
@@ -396,3 +396,60 @@ def test_an_unreadable_file_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "open", refuse)  # root may read everything
     with pytest.raises(ConfigError, match=r"knowarchive.toml: Permission denied; check the path and its permissions$"):
         load_config(path)
+
+
+PERSON = (
+    '[[person]]\nname = "Wren Alder"\naccounts = ["x:wren", "bluesky:wren.example", "mastodon:@wren@birds.example"]\n'
+)
+
+
+def person(name='"Wren Alder"', accounts='["x:wren", "bluesky:wren.example"]'):
+    return ARCHIVE + f"[[person]]\nname = {name}\naccounts = {accounts}\n"
+
+
+def test_one_persons_accounts_are_read(load):
+    (one,) = load(ARCHIVE + PERSON).person
+    assert (one.name, len(one.accounts)) == ("Wren Alder", 3)
+    assert load(ARCHIVE).person == ()
+
+
+MISTAKES_WITH_PEOPLE = [
+    (ARCHIVE + "[[person]]\naccounts = []\n", 'person 1 has no `name`; add name = "Their Name"'),
+    (
+        ARCHIVE + '[[person]]\nname = "Wren"\n',
+        'person "Wren" has no `accounts`; add accounts = ["x:handle", "bluesky:handle", "mastodon:handle@server"]',
+    ),
+    (
+        ARCHIVE + '[person]\nname = "Wren"\naccounts = []\n',
+        "`person` in the file is a table of its own; write [[person]] with two brackets",
+    ),
+    (
+        person() + 'handle = "x"\n',
+        'unknown key `handle` in person "Wren Alder"; the nearest is `name`; valid are name, accounts',
+    ),
+    (person(name='" "'), 'person " ": a name is text on one line; write the name to show'),
+    (
+        person(accounts='["x:wren"]'),
+        'person "Wren Alder": accounts joins two or more; name all of them, or take the table out',
+    ),
+    (
+        person(accounts='["x:wren", "mastodon:wren"]'),
+        (
+            'person "Wren Alder": account "mastodon:wren" is not known; '
+            'write "x:handle", "bluesky:handle" or "mastodon:handle@server"'
+        ),
+    ),
+    (
+        person(accounts='["x:wren", "x:@Wren"]'),
+        'person "Wren Alder": account "x:@Wren" is given twice; leave one of them',
+    ),
+    (
+        ARCHIVE + PERSON + '[[person]]\nname = "Rook"\naccounts = ["x:rook", "x:WREN"]\n',
+        'person "Rook": account "x:WREN" is given to person "Wren Alder" too; leave one of them',
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), MISTAKES_WITH_PEOPLE)
+def test_a_mistake_with_a_person_is_named(complain, text, message):
+    assert complain(text) == message

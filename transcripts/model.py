@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from knowarchive.config import Identity
 from knowarchive.model import Account, Post, Repost
 
 INTRO, WRAPUP, NONE = "intro", "wrapup", "none"  # the topics that are not questions
@@ -32,7 +33,8 @@ class SessionPosts:
 
     `posts` are the originals made in the window that belong to the chat (see `sessions.select`), `context` posts
     outside it that they answer or quote, `reposts` who repeated any of `posts`, `accounts` the people by uid where
-    known. `coverage` are rows from the ledger, one for each source, as `{"source", "status", ...}`.
+    known, `people` the accounts that the configuration joins. `coverage` are rows from the ledger, one for each source,
+    as `{"source", "status", ...}`.
     """
 
     window: Window
@@ -43,6 +45,7 @@ class SessionPosts:
     reposts: tuple[Repost, ...] = ()
     accounts: Mapping[str, Account] = field(default_factory=dict)
     moderators: tuple[str, ...] = ()  # as configured: "x:handle"
+    people: tuple[Identity, ...] = ()
     coverage: tuple[Mapping[str, object], ...] = ()
 
 
@@ -73,18 +76,74 @@ class Filing:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One original post of the session with its filing and who repeated it."""
+class Copy:
+    """The same said by the same person on another network, or carried there by a bridge, and who repeated it there."""
 
     post: Post
-    filing: Filing
     repost_count: int | None = None
     reposted_by: tuple[str, ...] = ()  # handles, in order of time
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that was said once: an original post of the session with its filing and who repeated it.
+
+    `copies` are its other originals, in order of time; `post` is the one that says the most. `reply_to` and `quote_of`
+    of `post` lead to entries: where it answers a copy, to that copy's entry. `as_posted` is the post as its network has
+    it, where that differs.
+    """
+
+    post: Post
+    filing: Filing
+    repost_count: int | None = None
+    reposted_by: tuple[str, ...] = ()  # handles, in order of time
+    copies: tuple[Copy, ...] = ()
+    as_posted: Post | None = None
+
+    @property
+    def posts(self) -> tuple[Post, ...]:
+        """All its originals as their networks have them, the main one first."""
+        return (self.as_posted or self.post, *(copy.post for copy in self.copies))
+
+    @property
+    def began(self) -> datetime:
+        """When it was first said, on whichever network."""
+        return min(post.created_at for post in self.posts)
+
+    @property
+    def all_reposts(self) -> int | None:
+        """How often it was repeated on all networks together; None where nothing is known of it."""
+        counts = [self.repost_count, *(copy.repost_count for copy in self.copies)]
+        known = [count for count in counts if count is not None]
+        return sum(known) if known else None
+
+    @property
+    def all_reposted_by(self) -> tuple[str, ...]:
+        """The handles of all who repeated it, each once."""
+        every = [self.reposted_by, *(copy.reposted_by for copy in self.copies)]
+        return tuple(dict.fromkeys(handle for handles in every for handle in handles))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAccount:
+    """One of a person's accounts. `key` is its uid, or `<platform>:@<handle>` without one."""
+
+    key: str
+    handle: str | None
+    url: str | None
+
+    @property
+    def platform(self) -> str:
+        return self.key.partition(":")[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who spoke (or was repeated). `key` is the account's uid, or `<platform>:@<handle>` without one."""
+    """Somebody who spoke (or was repeated), on however many networks.
+
+    `key`, `handle` and `url` are those of the main account, the first of `accounts`. `posts` are all their posts,
+    copies included.
+    """
 
     key: str
     handle: str | None
@@ -93,6 +152,7 @@ class Person:
     posts: int = 0
     reposts: int = 0
     moderator: bool = False
+    accounts: tuple[PersonAccount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +184,7 @@ class Transcript:
     stats: Mapping[str, int]
     coverage: tuple[Mapping[str, object], ...]
     notes: tuple[str, ...] = ()  # a line for each correction that could not be obeyed
+
+    def person_keys(self) -> dict[str, str]:
+        """Each account's person, by their keys, for those who have several accounts."""
+        return {account.key: person.key for person in self.participants for account in person.accounts}

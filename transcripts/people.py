@@ -2,12 +2,30 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from knowarchive.model import Account, Post, Repost
-from transcripts.model import Person
+from transcripts.model import Person, PersonAccount
 
 EARLY = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who is who in a session: `person` has the person's key by that of the account, for all accounts but the main.
+
+    A person's key is that of one of the accounts, the one with most posts. `names` are those of the configuration, by
+    person's key, `accounts` all accounts of each person.
+    """
+
+    person: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def of(self, key: str) -> str:
+        """The person's key by an account's."""
+        return self.person.get(key, key)
 
 
 def author_key(post: Post) -> str | None:
@@ -42,25 +60,33 @@ def is_configured(key: str, handle: str | None, configured: Iterable[str]) -> bo
     platform, _, rest = key.partition(":")
     name = (handle or rest).removeprefix("@").casefold()
     server = rest.partition("://")[2].partition("/")[0].casefold()
-    names = {name, f"{name}@{server}"} if server else {name}
+    names = {name, rest.casefold()} | ({f"{name}@{server}"} if server else set())
     return any(
-        wanted.partition(":")[0] == platform and wanted.partition(":")[2].removeprefix("@").casefold() in names | {rest}
+        wanted.partition(":")[0] == platform and wanted.partition(":")[2].removeprefix("@").casefold() in names
         for wanted in configured
     )
 
 
 def list_people(
-    posts: Iterable[Post], reposts: Iterable[Repost], accounts: Mapping[str, Account], moderators: Collection[str]
+    posts: Iterable[Post],
+    reposts: Iterable[Repost],
+    accounts: Mapping[str, Account],
+    moderators: Collection[str],
+    people: People,
 ) -> tuple[Person, ...]:
-    """List who posted or repeated: moderators first, then by posts, reposts and handle.
+    """List who posted or repeated, once each: moderators first, then by posts, reposts and handle.
 
-    An account known by its uid in one place and only by its handle in another is one person.
+    Args:
+        posts: of the session.
+        reposts: of the same.
+        accounts: by uid, where known.
+        moderators: their keys as persons.
+        people: who is who.
     """
     spoke: Counter[str] = Counter()
-    repeated: Counter[str] = Counter()
+    repeated: dict[str, set[str]] = {}
     handles: dict[str, tuple[datetime, str]] = {}
     names: dict[str, tuple[datetime, str]] = {}
-    seen: dict[str, set[str]] = {}
     for post in posts:
         key = author_key(post)
         if key is None:
@@ -72,54 +98,61 @@ def list_people(
             names[key] = max(names.get(key, (EARLY, "")), (post.created_at, post.author_name))
     for repost in reposts:
         key = reposter_key(repost)
-        if key is None or repost.post_uid in seen.setdefault(key, set()):
+        if key is None:
             continue
-        seen[key].add(repost.post_uid)
-        repeated[key] += 1
+        repeated.setdefault(key, set()).add(repost.post_uid)
         if repost.account_handle:
             handles.setdefault(key, (EARLY, repost.account_handle))
-    by_handle = {
-        f"{key.partition(':')[0]}:@{handle.casefold()}": key
-        for key, (_, handle) in sorted(handles.items())
-        if not _is_by_handle(key)
-    }
-    for counts in (spoke, repeated):
-        for key in [key for key in counts if key in by_handle]:
-            counts[by_handle[key]] += counts.pop(key)
-    chairs = {by_handle.get(key, key) for key in moderators}
-    people = [
-        _person(key, handles, names, accounts, posts=spoke[key], reposts=repeated[key], moderator=key in chairs)
-        for key in spoke.keys() | repeated.keys()
-    ]
+    listed = []
+    for key in dict.fromkeys(people.of(key) for key in [*spoke, *repeated]):
+        own = people.accounts.get(key, (key,))
+        known = [_account(one, handles, accounts) for one in own]
+        shown = [one for one in known if not _is_repeated(one, known)]
+        called = [
+            names[one][1] if one in names else account.name if (account := accounts.get(one)) else None for one in own
+        ]
+        listed.append(
+            Person(
+                key=key,
+                handle=known[0].handle,
+                name=people.names.get(key) or next((name for name in called if name), None),
+                url=known[0].url,
+                posts=sum(spoke[one] for one in own),
+                reposts=len(set().union(*(repeated.get(one, ()) for one in own))),
+                moderator=key in moderators,
+                accounts=tuple(shown),
+            )
+        )
     return tuple(
         sorted(
-            people,
+            listed,
             key=lambda one: (not one.moderator, -one.posts, -one.reposts, (one.handle or "").casefold(), one.key),
         )
     )
 
 
-def _person(
-    key: str,
-    handles: Mapping[str, tuple[datetime, str]],
-    names: Mapping[str, tuple[datetime, str]],
-    accounts: Mapping[str, Account],
-    *,
-    posts: int,
-    reposts: int,
-    moderator: bool,
-) -> Person:
+def _account(key: str, handles: Mapping[str, tuple[datetime, str]], accounts: Mapping[str, Account]) -> PersonAccount:
     account = accounts.get(key)
     handle = handles[key][1] if key in handles else account.handle if account else None
-    name = names[key][1] if key in names else account.name if account else None
-    return Person(key, handle, name, profile_url(key, handle), posts, reposts, moderator)
+    return PersonAccount(key, handle, profile_url(key, handle))
+
+
+def _is_repeated(account: PersonAccount, known: Iterable[PersonAccount]) -> bool:
+    """Whether an account known only by its handle is there with its uid too."""
+    return is_by_handle(account.key) and any(
+        not is_by_handle(other.key)
+        and other.platform == account.platform
+        and (other.handle or "").casefold() == (account.handle or "").casefold()
+        for other in known
+    )
+
+
+def is_by_handle(key: str) -> bool:
+    """Whether a key is `<platform>:@<handle>`, for want of a uid."""
+    return key.partition(":")[2].startswith("@")
 
 
 def _key(platform: str, uid: str | None, handle: str | None) -> str | None:
     if uid:
         return uid
     return f"{platform}:@{handle.removeprefix('@').casefold()}" if handle else None
-
-
-def _is_by_handle(key: str) -> bool:
-    return key.partition(":")[2].startswith("@")

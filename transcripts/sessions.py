@@ -9,17 +9,14 @@ from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from dateutil.rrule import MONTHLY, YEARLY, rrule, rruleset, rrulestr
+from dateutil.rrule import MONTHLY, YEARLY, rrule
 
-from knowarchive.config import Chat, Rule
-from knowarchive.errors import ConfigError, UsageError
+from knowarchive.config import ANCHOR, Chat, Rule, parse_rule
+from knowarchive.errors import UsageError
 from knowarchive.model import Post
 from transcripts.model import Window
 from transcripts.people import author_key
 from transcripts.threads import quoted
-
-ANCHOR = date(2006, 1, 2)
-"""Where a rule without `from` starts: a Monday, older than any hashtag. INTERVAL and COUNT are counted from it."""
 
 GAP = timedelta(hours=3)
 QUIET = 5
@@ -27,8 +24,6 @@ DAY_BREAK = timedelta(hours=4)  # a night's chat belongs to the evening before
 
 LABEL = re.compile(r"(\d{4}-\d{2}-\d{2})(?:@(\d{2})(\d{2}))?")
 TAG_IN_TEXT = re.compile(r"[#＃](\w+)")
-UNTIL_IN_UTC = re.compile(r"UNTIL=(\d{8}T\d{6})Z", re.IGNORECASE)
-TOO_OFTEN = re.compile(r"FREQ=(?:MINUTELY|SECONDLY)", re.IGNORECASE)
 FIRST, LAST = datetime(1900, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001 (naive local times, as dateutil wants them)
 
 # Letters that Mastodon folds to ASCII and Unicode does not decompose (its lib/ascii_folding.rb).
@@ -246,20 +241,7 @@ def _occurrences(rule: Rule, zone: ZoneInfo, start: datetime, stop: datetime) ->
     return parsed.between(start, stop, inc=True)
 
 
-@lru_cache(maxsize=256)
-def _parse(text: str, anchor: datetime, zone: ZoneInfo) -> rrule | rruleset:
-    def localise(match: re.Match[str]) -> str:
-        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).astimezone(zone)
-        return f"UNTIL={moment:%Y%m%dT%H%M%S}"
-
-    if TOO_OFTEN.search(text):
-        raise ConfigError(f'"{text}" gives a session every minute or second; write FREQ=DAILY with BYHOUR and BYMINUTE')
-    try:
-        return rrulestr(UNTIL_IN_UTC.sub(localise, text), dtstart=anchor)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(
-            f'"{text}" is not an RFC 5545 rule ({error}); an example is "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0"'
-        ) from error
+_parse = lru_cache(maxsize=256)(parse_rule)
 
 
 def _bring_near(rule: rrule, anchor: datetime, start: datetime) -> rrule:

@@ -39,6 +39,12 @@ moderators = []  # such as "x:handle"; found by what they do where empty
   # Where the chat is held; a source each.
   [[chat.source]]
   platform = "x"
+
+# People who write on several networks count once, and what they cross-post is shown once. Profiles that name each
+# other are joined without a word here; name the others:
+# [[person]]
+# name = "Their Name"
+# accounts = ["x:handle", "bluesky:handle", "mastodon:handle@server"]
 """
 
 

@@ -41,7 +41,7 @@ def command(
     if target:
         _check_target(target, overwrite=overwrite)
     archive = Archive(config.archive_url, config.state_dir)
-    transcript = make_transcript(archive, one, date, config.overrides_path)
+    transcript = make_transcript(archive, one, date, config.overrides_path, config.person)
     for note in transcript.notes:
         tell(note)
     document = render(transcript, format_name)

@@ -17,6 +17,29 @@ def test_sessions_are_listed_in_the_contracts_shape(run, demo):
     assert run("sessions", "lanternkm", "--json").json == rows
 
 
+def test_sessions_say_of_each_source_what_was_collected(run, demo):
+    rows = run("sessions", "--sources", "--json").json
+    names = [source["source"] for source in rows[0]["sources"]]
+    assert [name.rpartition("/")[2] for name in names] == ["2023-03-01-search.csv", "2023-03-01-search.jsonl.gz"]
+    assert {
+        "asked",
+        "answered",
+        "pages",
+        "seen",
+        "new",
+        "changed",
+        "quarantined",
+        "waited",
+        "gaps",
+        "notes",
+        "cost",
+    } < set(rows[0]["sources"][0])
+    lines = run("sessions", "--sources").out.splitlines()
+    assert lines[0].startswith("Chat       Session     Source")
+    assert len(lines) == 2 + sum(len(row["sources"]) for row in rows)
+    assert "01:46–03:16" in lines[2]
+
+
 def test_sessions_are_a_table_for_people(run, demo):
     lines = run("sessions").out.splitlines()
     assert lines[0].split() == ["Chat", "Session", "Start", "(UTC)", "Posts", "People", "Questions", "Coverage"]

@@ -3,15 +3,21 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from knowarchive.config import Archive as ArchiveSettings
-from knowarchive.config import Chat, Config
+from knowarchive.config import Chat, Config, Identity
 from knowarchive.errors import UsageError
-from knowarchive.model import Post, Repost
+from knowarchive.model import Account, Post, Repost
 from pipelines import sessions
+from pipelines.overrides import save_corrections
+from pipelines.reviewing import Review
 from pipelines.sessions import find_session, list_sessions, load_session, make_transcript, require_chat
 from storage.archive import Run
 from tests.archives import generated, import_path, store
+from tests.transcripts import networks
+from transcripts.build import build_transcript
+from transcripts.writers import render
 
 EVENING = datetime(2015, 3, 11, 1, tzinfo=UTC)  # Tuesday 10 March, 21:00 in New York
 WEEKLY = Chat(
@@ -42,11 +48,11 @@ def minutes(count):
     return timedelta(minutes=count)
 
 
-def record(archive, status="done", *, since=EVENING, until=EVENING, chat=None, source="pull"):
-    moment = EVENING + timedelta(days=1)
+def record(archive, status="done", *, since=EVENING, until=EVENING, chat=None, source="pull", days=1):
+    moment = EVENING + timedelta(days=days)
     archive.record(
         Run(
-            run_id=f"{source}-{status}",
+            run_id=f"{source}-{days}-{status}",
             kind="import",
             source=source,
             status=status,
@@ -135,6 +141,100 @@ def test_coverage_is_what_the_runs_of_the_window_say(archive, statuses, coverage
     assert row.coverage == coverage
 
 
+def test_a_later_run_heals_what_failed_before(archive):
+    store(archive, [said(1, EVENING)])
+    record(archive, "failed")
+    record(archive, "incomplete", since=EVENING - minutes(20), until=EVENING + minutes(100), days=2)
+    [row] = list_sessions(archive, WEEKLY)
+    assert row.coverage == "incomplete"
+    record(archive, "done", days=3)
+    [row] = list_sessions(archive, WEEKLY)
+    [source] = row.sources
+    assert (row.coverage, source.gaps, source.runs) == ("complete", (), 3)
+
+
+ON_MASTODON = {
+    "uid": "mastodon:https://birds.example/users/wren/statuses/1",
+    "author_uid": "mastodon:https://birds.example/users/wren",
+    "author_handle": "wren@birds.example",
+}
+WORDS = "Q1: which of them do you fear, and how did it earn that? #critlib"
+
+
+def test_somebody_on_two_networks_is_one_person_in_listing_and_transcript(archive):
+    both = [said(1, EVENING, WORDS), said(9, EVENING + minutes(1), WORDS, **ON_MASTODON)]
+    store(archive, both)
+    [row] = list_sessions(archive, WEEKLY)
+    assert (row.posts, row.people) == (2, 2), "nobody says that they are one"
+    people = (Identity(name="Wren", accounts=("x:person1", "mastodon:wren@birds.example")),)
+    [row] = list_sessions(archive, WEEKLY, people=people)
+    assert (row.posts, row.people) == (2, 1)
+    transcript = make_transcript(archive, WEEKLY, "2015-03-10", people=people)
+    assert [len(entry.copies) for entry in transcript.entries] == [1]
+    assert transcript.stats["posts"] == row.posts
+
+
+def test_profiles_that_name_each_other_are_read_from_the_archive(archive):
+    store(
+        archive,
+        [said(1, EVENING, WORDS), said(9, EVENING + minutes(1), WORDS, **ON_MASTODON)],
+        accounts=[
+            Account(uid="x:1", handle="person1", url="https://birds.example/@wren", observed_at=EVENING),
+            Account(
+                uid=ON_MASTODON["author_uid"],
+                handle="wren@birds.example",
+                bio="x.com/person1",
+                observed_at=EVENING + timedelta(days=2),
+            ),
+        ],
+    )
+    [row] = list_sessions(archive, WEEKLY)
+    assert row.people == 1
+    [person] = make_transcript(archive, WEEKLY, "2015-03-10").participants
+    assert [account.platform for account in person.accounts] == ["mastodon", "x"]
+
+
+def test_a_chat_on_three_networks_comes_out_of_the_archive_as_one_transcript_with_nobody_missing(archive):
+    whole = networks.evening()
+    seen = EVENING.replace(year=2026) + timedelta(days=1)
+    observed = [structs.replace(post, observed_at=seen) for post in whole.posts]
+    profiles = [structs.replace(account, observed_at=seen) for account in whole.accounts.values()]
+    reposts = [structs.replace(repost, observed_at=seen) for repost in whole.reposts]
+    for platform in ("x", "bluesky", "mastodon"):
+        store(archive, [post for post in observed if post.platform == platform], chat=networks.CHAT.name)
+    store(archive, accounts=profiles, reposts=reposts)
+    [row] = list_sessions(archive, networks.CHAT, people=whole.people)
+    transcript = make_transcript(archive, networks.CHAT, "2026-03-04", people=whole.people)
+    wanted = build_transcript(whole)
+    assert (row.posts, row.people, row.questions) == (len(whole.posts), 7, 2)
+    assert {one.uid for entry in transcript.entries for one in entry.posts} == {post.uid for post in whole.posts}
+    assert [(one.post.uid, one.filing.topic, len(one.copies)) for one in transcript.entries] == [
+        (one.post.uid, one.filing.topic, len(one.copies)) for one in wanted.entries
+    ]
+    assert [one.accounts for one in transcript.participants] == [one.accounts for one in wanted.participants]
+    assert "Wren Alder" in render(transcript, "html")
+
+
+def test_a_review_asks_once_about_what_was_cross_posted_and_heeds_what_was_said_of_a_copy(archive, tmp_path):
+    whole = networks.evening()
+    store(archive, [structs.replace(post, observed_at=post.created_at) for post in whole.posts])
+    config = Config(
+        archive=ArchiveSettings(url=archive.url),
+        chat=(networks.CHAT,),
+        person=whole.people,
+        path=tmp_path / "knowarchive.toml",
+    )
+    main, copy = networks.mastodon("tern", 1)["uid"], networks.bridged_to_bluesky("tern", 1)["uid"]
+    save_corrections(config.overrides_path, networks.CHAT.name, "2026-03-04", [(copy, "Q2")])
+    review = Review(archive, config, networks.CHAT, "2026-03-04")
+    assert (review.filings[main].topic, review.filings[main].reason) == ("Q2", "review")
+    assert copy not in review.filings
+    with pytest.raises(UsageError, match="says the same as"):
+        review.check(copy, "Q1")
+    review.correct([(main, "Q1")])
+    assert review.filings[main].topic == "Q1"
+
+
 def test_runs_of_other_windows_and_other_chats_say_nothing_of_a_session(archive):
     store(archive, [said(1, EVENING)])
     record(archive, "failed", since=EVENING + timedelta(days=7), until=EVENING + timedelta(days=8), source="later")
@@ -153,7 +253,7 @@ def test_a_transcript_carries_its_coverage_with_its_gaps(archive):
     record(archive, "incomplete")
     session = load_session(archive, WEEKLY, find_session(archive, WEEKLY, "2015-03-10"))
     [line] = session.coverage
-    assert (line["status"], line["gaps"], line["since"], line["seen"]) == ("incomplete", ["page 3"], EVENING, 4)
+    assert (line["status"], line["gaps"], line["since"], line["seen"]) == ("incomplete", ("page 3",), EVENING, 4)
     assert make_transcript(archive, WEEKLY, "2015-03-10").coverage == session.coverage
 
 

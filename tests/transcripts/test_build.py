@@ -61,7 +61,7 @@ def test_everybodys_page_is_linked(say, hold):
         ("x", "x:9", "wren", "https://x.com/wren"),
         ("bluesky", "bluesky:did:plc:wren", "wren.example", "https://bsky.app/profile/did:plc:wren"),
         ("mastodon", "mastodon:https://birds.example/users/wren", "wren", "https://birds.example/users/wren"),
-        ("mastodon", None, "wren@birds.example", "https://birds.example/@wren"),
+        ("mastodon", None, "robin@birds.example", "https://birds.example/@robin"),
     ]
     owned = [
         type(post)(
@@ -175,3 +175,11 @@ def test_ten_thousand_people_who_answer_one_question_are_read_in_time(say, hold)
     start = process_time()
     assert len(build_transcript(hold(*posts)).questions) == 1
     assert process_time() - start < 4  # half of it on an idle machine
+
+
+def test_a_post_that_is_known_only_by_its_answers_is_no_post_in_the_figures(say, hold):
+    gone = say(3, "tern", None, visibility="not-found")
+    transcript = build_transcript(
+        hold(say(1, "wren", "Q1: Which bird?"), gone, say(4, "kite", "A1 the goose, it bites", reply_to=gone))
+    )
+    assert (transcript.stats["posts"], len(transcript.entries)) == (2, 3)

@@ -52,7 +52,7 @@ class Activity:
 
 def draw(transcript: Transcript, clock: Clock) -> Activity | None:
     """The picture of a session, or None where there is nothing to see: fewer than two posts."""
-    times = [entry.post.created_at for entry in transcript.entries]
+    times = [post.created_at for entry in transcript.entries for post in entry.posts]
     if len(times) < 2:
         return None
     window = transcript.window
@@ -88,7 +88,7 @@ def draw(transcript: Transcript, clock: Clock) -> Activity | None:
             bars.append(Bar(round((index + 0.1) * unit, 2), round(unit * 0.8, 2), BASE - height, height))
 
     marks: list[Mark] = []
-    posted = {entry.post.uid: entry.post.created_at for entry in transcript.entries}
+    posted = {entry.post.uid: entry.began for entry in transcript.entries}
     asked = [(posted[question.uid], question.label) for question in transcript.questions if question.uid in posted]
     asked.sort()
     for moment, label in asked:

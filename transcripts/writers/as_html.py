@@ -20,9 +20,10 @@ from transcripts.threads import quoted
 
 from . import activity
 from .clock import Clock, instant
-from .coverage import Coverage, coverage
+from .coverage import coverage
 from .outline import TITLES, Row, Section, gap, runner_up, sections
-from .references import NETWORKS, Piece, other_links, pieces, post_url, profile_url, uid_url
+from .plain import copied, handles, numbers
+from .references import NETWORKS, Original, Piece, other_links, other_originals, pieces, post_url, profile_url, uid_url
 from .text import anchor, clean, clean_line, safe_url, show_url
 
 UNSURE = 0.6  # below this confidence the filing is marked
@@ -74,6 +75,7 @@ class Card:
     time: str
     url: str | None
     network: str
+    elsewhere: tuple[tuple[str | None, Original], ...]  # the anchors and addresses of copies on other networks
     body: Markup
     lang: str | None
     warning: str | None
@@ -170,6 +172,7 @@ class _Page:
         self.clock = Clock.of(transcript.window)
         self.entries = {entry.post.uid: entry for entry in transcript.entries}
         self.people = {person.key: person for person in transcript.participants}
+        self.persons = transcript.person_keys()
         self.moderators = {
             person.key for person in (*transcript.moderators, *transcript.participants) if person.moderator
         }
@@ -191,7 +194,7 @@ class _Page:
         transcript, clock = self.transcript, self.clock
         css, digest = _style()
         parts = self.parts(sections(transcript))
-        networks = Counter(entry.post.platform for entry in transcript.entries)
+        networks = Counter(post.platform for entry in transcript.entries for post in entry.posts)
         people = [self.person(person) for person in transcript.participants]
         moderators = [self.person(person) for person in transcript.moderators] or [
             each for each in people if each[0].moderator
@@ -207,7 +210,8 @@ class _Page:
                 start=instant(transcript.window.start),
                 day=transcript.window.label.partition("@")[0],
                 moderators=moderators,
-                numbers=self.numbers(),
+                numbers=numbers(transcript),
+                copied=copied(transcript),
                 networks=[(NETWORKS.get(name, name.capitalize()), count) for name, count in networks.most_common()],
                 activity=activity.draw(transcript, clock),
                 top=activity.TOP,
@@ -215,25 +219,17 @@ class _Page:
                 parts=parts,
                 participants=people,
                 links=self.links(),
-                coverage=self.coverage(),
+                coverage=coverage(transcript.coverage, clock),
+                notes=[clean_line(note) for note in transcript.notes],
                 css=css,
                 digest=digest,
                 rel=_REL,
             )
         )
 
-    def numbers(self) -> list[tuple[int, str]]:
-        transcript, stats = self.transcript, self.transcript.stats
-        counted = [
-            (stats.get("posts", len(transcript.entries)), "post", "posts"),
-            (stats.get("people", len(transcript.participants)), "person", "people"),
-            (stats.get("questions", len(transcript.questions)), "question", "questions"),
-            (stats.get("links", len(transcript.links)), "link", "links"),
-        ]
-        return [(number, one if number == 1 else many) for number, one, many in counted]
-
     def author(self, post: Post) -> Author:
         key = author_key(post) or post.uid
+        key = self.persons.get(key, key)
         person = self.people.get(key)
         handle = clean_line(post.author_handle or (person.handle if person else None) or "").removeprefix("@") or None
         name = clean_line(post.author_name or (person.name if person else None) or "") or None
@@ -246,11 +242,13 @@ class _Page:
             moderator=key in self.moderators,
         )
 
-    def person(self, person: Person) -> tuple[Author, Person]:
+    def person(self, person: Person) -> tuple[Author, Person, list[tuple[str, str, str | None]]]:
+        """A person with what else they are called, where that is more than one account."""
         handle = clean_line(person.handle or "").removeprefix("@") or None
         name = clean_line(person.name or "") or (None if handle else "Unknown account")
         moderator = person.moderator or person.key in self.moderators
-        return Author(name, handle, _profile(person), "", 0, moderator), person
+        others = [(shown, network, safe_url(url)) for shown, network, url in handles(person)]
+        return Author(name, handle, _profile(person), "", 0, moderator), person, others if len(others) > 1 else []
 
     def body(self, parts: Iterable[Piece]) -> Markup:
         out = []
@@ -283,6 +281,7 @@ class _Page:
             time=self.clock.time(post.created_at),
             url=post_url(post),
             network=NETWORKS.get(post.platform, clean_line(post.platform)),
+            elsewhere=tuple((self.anchor(one.uid), one) for one in other_originals(entry)) if entry else (),
             body=self.body(pieces(post, quotes)),
             lang=_language(post.lang),
             warning=clean_line(post.warning or "") or None,
@@ -438,9 +437,6 @@ class _Page:
             )
         return found
 
-    def coverage(self) -> list[Coverage]:
-        return coverage(self.transcript.coverage, self.clock)
-
 
 def _profile(person: Person) -> str | None:
     platform = person.key.partition(":")[0]
@@ -459,9 +455,9 @@ def _poll(post: Post) -> Iterable[tuple[str, str | None]]:
 
 
 def _repeated(entry: Entry) -> tuple[int, tuple[str, ...]] | None:
-    handles = tuple(clean_line(handle).removeprefix("@") for handle in entry.reposted_by)
-    count = max(entry.repost_count or 0, len(handles))
-    return (count, handles) if count else None
+    named = tuple(clean_line(handle).removeprefix("@") for handle in entry.all_reposted_by)
+    count = max(entry.all_reposts or 0, len(named))
+    return (count, named) if count else None
 
 
 def _unsure(entry: Entry) -> str | None:

@@ -6,11 +6,12 @@ every JSON reader undoes. What its author deleted is not repeated here either.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
 from knowarchive.model import Post
-from transcripts.model import Entry, Person, Transcript
+from transcripts.model import Copy, Entry, Person, Transcript
+from transcripts.people import is_by_handle
 
 from .clock import instant
 from .references import post_url
@@ -54,7 +55,7 @@ def _document(transcript: Transcript) -> dict[str, object]:
             }
             for question in transcript.questions
         ],
-        "posts": [_entry(entry) for entry in transcript.entries],
+        "posts": _posts(transcript.entries),
         "participants": [
             {
                 "uid": _uid(person),
@@ -64,6 +65,15 @@ def _document(transcript: Transcript) -> dict[str, object]:
                 "posts": person.posts,
                 "reposts": person.reposts,
                 "moderator": person.moderator,
+                "accounts": [
+                    {
+                        "uid": _known_uid(account.key),
+                        "platform": account.platform,
+                        "handle": account.handle,
+                        "url": account.url,
+                    }
+                    for account in person.accounts
+                ],
             }
             for person in transcript.participants
         ],
@@ -85,11 +95,32 @@ def _document(transcript: Transcript) -> dict[str, object]:
 
 
 def _uid(person: Person) -> str | None:
-    return None if ":@" in person.key else person.key
+    return _known_uid(person.key)
 
 
-def _entry(entry: Entry) -> dict[str, object]:
-    post, filing = entry.post, entry.filing
+def _known_uid(key: str) -> str | None:
+    return None if is_by_handle(key) else key
+
+
+def _posts(entries: Iterable[Entry]) -> list[dict[str, object]]:
+    """Every original post in order of time: an entry's copies are posts too, and say of which post they are one."""
+    found: list[tuple[datetime, dict[str, object]]] = []
+    for entry in entries:
+        main = entry.as_posted or entry.post
+        also = [
+            {"uid": post.uid, "platform": post.platform, "url": None if post.deleted_at else post_url(post)}
+            for post in entry.posts[1:]
+        ]
+        record = {**_filed(entry, main, entry), "also": also, "copy_of": None}
+        found.append((main.created_at, record))
+        for copy in entry.copies:
+            record = {**_filed(entry, copy.post, copy), "also": [], "copy_of": main.uid}
+            found.append((copy.post.created_at, record))
+    return [record for _, record in sorted(found, key=lambda one: one[0])]
+
+
+def _filed(entry: Entry, post: Post, repeated: Entry | Copy) -> dict[str, object]:
+    filing = entry.filing
     record = _post(post)
     filed = {
         "topic": filing.topic,
@@ -97,7 +128,7 @@ def _entry(entry: Entry) -> dict[str, object]:
         "confidence": round(filing.confidence, 4),
         "reason": filing.reason,
     }
-    folded = {"repost_count": entry.repost_count, "reposted_by": list(entry.reposted_by)}
+    folded = {"repost_count": repeated.repost_count, "reposted_by": list(repeated.reposted_by)}
     ordered: dict[str, object] = {}
     for key, value in record.items():
         if key == "reply_to":

@@ -9,8 +9,8 @@ from transcripts.model import Entry, Transcript
 from .clock import Clock
 from .coverage import coverage
 from .outline import Section, gap, sections
-from .plain import Saying, Teller, figures, handle, name, repeated
-from .references import NETWORKS, Piece, post_url
+from .plain import Saying, Teller, figures, handle, name, names, repeated
+from .references import NETWORKS, Piece, other_originals, post_url
 from .text import clean_line, escape_markdown, escape_markdown_start, safe_url, show_url
 
 _LEVEL = "    "  # four spaces: right for CommonMark, and the only depth that Python-Markdown takes
@@ -86,6 +86,18 @@ def _lines(transcript: Transcript) -> Iterator[str]:
         yield ""
     for row in rows:
         yield f"- {escape_markdown_start(_plain(row.source))}: {', '.join(map(_plain, (row.status, *row.facts)))}"
+        yield from (
+            f"{_LEVEL}- {escape_markdown_start(_plain(line))}" for line in (*map(_gap, row.missing), *row.notes)
+        )
+    if transcript.notes:
+        yield ""
+        yield "These corrections to the filing could not be followed:"
+        yield ""
+        yield from (f"- {escape_markdown_start(_plain(note))}" for note in transcript.notes)
+
+
+def _gap(words: str) -> str:
+    return f"gap: {words}"
 
 
 def _section(section: Section, teller: Teller, clock: Clock) -> Iterator[str]:
@@ -133,6 +145,8 @@ def _original(post: Post, clock: Clock) -> str:
 def _told(post: Post, entry: Entry | None, said: Saying, clock: Clock, indent: str) -> str:
     """A post's author, words, time and link, remarks, and what stands beside the words."""
     facts = [_original(post, clock)]
+    if entry and entry.copies:
+        facts.append("also on " + ", ".join(_link(one.network, one.url) for one in other_originals(entry)))
     if said.late:
         facts.append(_plain(said.late))
     facts += map(_plain, said.remarks)
@@ -178,4 +192,4 @@ def _people(transcript: Transcript) -> Iterator[str]:
             facts.append("1 post" if person.posts == 1 else f"{person.posts} posts")
         if person.reposts:
             facts.append(f"{person.reposts} repeated")
-        yield f"- {escape_markdown_start(_plain(name(person)))}{': ' if facts else ''}{', '.join(facts)}"
+        yield f"- {escape_markdown_start(_plain(names(person)))}{': ' if facts else ''}{', '.join(facts)}"

@@ -9,8 +9,8 @@ from transcripts.model import Transcript
 from .clock import Clock
 from .coverage import coverage
 from .outline import Section, gap, sections
-from .plain import Teller, figures, handle, name, repeated
-from .references import NETWORKS, Piece, post_url
+from .plain import Teller, figures, handle, name, names, repeated
+from .references import NETWORKS, Piece, other_originals, post_url
 from .text import clean_line, safe_url
 
 WIDTH = 80
@@ -101,11 +101,17 @@ def _lines(transcript: Transcript) -> Iterator[str]:
             facts.append("1 post" if person.posts == 1 else f"{person.posts} posts")
         if person.reposts:
             facts.append(f"{person.reposts} repeated")
-        yield from wrap(", ".join((name(person), *facts)), "- ", "  ")
+        yield from wrap(", ".join((names(person), *facts)), "- ", "  ")
     yield from _heading("How this was collected")
     yield from wrap(f"Times are local to the chat ({clean_line(transcript.window.timezone)}).")
     for row in coverage(transcript.coverage, clock):
         yield from wrap(f"{row.source}: {', '.join((row.status, *row.facts))}", "- ", "  ")
+        for remark in (*(f"gap: {words}" for words in row.missing), *row.notes):
+            yield from wrap(remark, "  - ", "    ")
+    if transcript.notes:
+        yield from wrap("These corrections to the filing could not be followed:")
+    for note in transcript.notes:
+        yield from wrap(clean_line(note), "- ", "  ")
 
 
 def _heading(title: str) -> Iterator[str]:
@@ -129,6 +135,8 @@ def _section(section: Section, teller: Teller, clock: Clock) -> Iterator[str]:
             yield from wrap(about.strip(), "    ")
             for url, title in told.links:
                 yield from wrap(" ".join(filter(None, (title, url))), "    ")
+            if entry.copies:
+                yield from wrap(f"also on {', '.join(one.network for one in other_originals(entry))}", "    ")
         again = [clock.time(entry.post.created_at) for entry in section.again if not gap(entry.post)]
         if again:
             yield from wrap(f"asked again at {', '.join(again)}", "    ")
@@ -162,6 +170,8 @@ def _section(section: Section, teller: Teller, clock: Clock) -> Iterator[str]:
             yield from wrap(f"[{times}]", inside)
         if url := post_url(row.post):
             yield from wrap(f"[{NETWORKS.get(row.post.platform, row.post.platform)}: {url}]", inside)
+        for one in other_originals(row.entry) if row.entry else ():
+            yield from wrap(f"[{one.network}: {one.url or 'without an address'}]", inside)
     if section.also:
         yield ""
         others = (

@@ -5,30 +5,30 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .clock import Clock
-from .text import clean_line
+from .references import NETWORKS
+from .text import clean_line, show_url
 
-_STATUS = {
-    "done": "complete",
-    "ok": "complete",
-    "complete": "complete",
-    "incomplete": "incomplete",
-    "partial": "incomplete",
-    "failed": "failed",
-    "error": "failed",
-    "running": "still being collected",
-}
-_MOMENTS = ("finished_at", "collected_at", "fetched_at", "at", "started_at")
-_POSTS = ("posts", "seen")
+_STATUS = {"done": "complete", "incomplete": "incomplete", "failed": "failed"}
+_COUNTED = (
+    ("pages", "page", "pages", ""),
+    ("seen", "post", "posts", " seen"),
+    ("new", "new", "new", ""),
+    ("changed", "changed", "changed", ""),
+    ("quarantined", "record", "records", " could not be read"),
+)
+_SILENT_AT_ZERO = {"pages", "changed", "quarantined"}
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One source in words: `facts` are whole phrases."""
+    """One source in words, whole phrases all: `facts`, what is `missing`, and `notes` that a reader should know."""
 
     source: str
     status: str
     complete: bool
     facts: tuple[str, ...]
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def coverage(rows: Iterable[Mapping[str, object]], clock: Clock) -> list[Coverage]:
@@ -38,57 +38,60 @@ def coverage(rows: Iterable[Mapping[str, object]], clock: Clock) -> list[Coverag
 
 def _row(row: Mapping[str, object], clock: Clock) -> Coverage:
     known = clean_line(str(row.get("status") or "unknown"))
+    asked, answered = _stretches(row.get("asked"), clock), _stretches(row.get("answered"), clock)
     facts = []
-    posts = next((row[name] for name in _POSTS if isinstance(row.get(name), int)), None)
-    if posts is not None:
-        facts.append("1 post seen" if posts == 1 else f"{posts} posts seen")
-    moment = next((row[name] for name in _MOMENTS if row.get(name)), None)
-    if moment is not None:
-        facts.append(f"collected {_moment(moment, clock)}")
-    quarantined = row.get("quarantined")
-    if isinstance(quarantined, int) and quarantined:
-        facts.append("1 record could not be read" if quarantined == 1 else f"{quarantined} records could not be read")
-    facts.extend(_gaps(row.get("gaps"), clock))
-    if row.get("error"):
-        facts.append(clean_line(str(row["error"])))
-    if row.get("note"):
-        facts.append(clean_line(str(row["note"])))
+    if asked:
+        facts.append(f"asked for {asked}")
+    if answered != asked and answered:
+        facts.append(f"answered for {answered}" if asked else f"covers {answered}")
+    facts += _counts(row)
+    moment = row.get("collected_at")
+    if isinstance(moment, datetime):
+        facts.append(f"collected {clock.day(moment)}")
+    waited, cost = row.get("waited"), row.get("cost")
+    if isinstance(waited, float | int) and waited >= 1:
+        facts.append(f"waited {_duration(waited)}")
+    if isinstance(cost, float | int) and cost > 0:
+        facts.append(f"cost ${cost:.2f}")
+    unasked = _stretches(row.get("unasked"), clock)
+    missing = ([f"not asked for {unasked}"] if unasked else []) + _lines(row.get("gaps"))
     return Coverage(
         source=_named(clean_line(str(row.get("source") or ""))),
         status=_STATUS.get(known, known),
-        complete=_STATUS.get(known) == "complete",
+        complete=known == "done",
         facts=tuple(facts),
+        missing=tuple(missing),
+        notes=tuple(_lines(row.get("notes"))),
     )
 
 
 def _named(source: str) -> str:
     """A source as it may be published: of a file its name, not where it lies on somebody's disk."""
+    network, _, server = source.partition(":")
+    if network in NETWORKS:
+        return f"{NETWORKS[network]}, {show_url(server)}" if server else NETWORKS[network]
     return (source.rsplit("/", 1)[-1] if source.startswith(("/", "~", ".")) else source) or "unknown source"
 
 
-def _moment(value: object, clock: Clock) -> str:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return clean_line(str(value))
-    if isinstance(value, datetime):
-        return clock.day(value) if value.tzinfo else clean_line(value.date().isoformat())
-    return clean_line(str(value))
+def _counts(row: Mapping[str, object]) -> Iterable[str]:
+    for name, one, many, rest in _COUNTED:
+        number = row.get(name)
+        if isinstance(number, int) and (number or name not in _SILENT_AT_ZERO):
+            yield f"{number} {one if number == 1 else many}{rest}"
 
 
-def _gaps(gaps: object, clock: Clock) -> list[str]:
-    if isinstance(gaps, int):
-        return [f"{gaps} gap{'s' if gaps != 1 else ''}"] if gaps else []
-    if isinstance(gaps, str):
-        return [f"gap: {clean_line(gaps)}"] if gaps else []
-    if not isinstance(gaps, Iterable):
-        return []
-    found = []
-    for gap in gaps:
-        if isinstance(gap, Iterable) and not isinstance(gap, str | Mapping):
-            edges = [clock.time(edge) if isinstance(edge, datetime) else clean_line(str(edge)) for edge in gap]
-            found.append("nothing collected from " + " to ".join(edges))
-        else:
-            found.append(f"gap: {clean_line(str(gap))}")
-    return found
+def _stretches(value: object, clock: Clock) -> str:
+    """Stretches of time as people write them: "20:45–22:30"."""
+    if not isinstance(value, list | tuple):
+        return ""
+    return ", ".join(f"{clock.time(begin)}–{clock.time(end)}" for begin, end in value)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
+
+
+def _lines(value: object) -> list[str]:
+    return [clean_line(str(one)) for one in value] if isinstance(value, list | tuple) else []

@@ -3,14 +3,15 @@
 Threads are drawn no deeper than `DEEPEST`, so that a chain of thousands of replies does not run off the page.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from knowarchive.model import Post
+from transcripts.labels import plain, words
 from transcripts.model import INTRO, NONE, WRAPUP, Entry, Filing, Question, Transcript
 from transcripts.people import author_key
+from transcripts.similarity import RESTATES, overlap, telling
 from transcripts.threads import Node, build_forest, walk
 
 from .clock import Clock
@@ -24,9 +25,6 @@ TITLES = {INTRO: "Before the first question", WRAPUP: "Winding down", NONE: "Oth
 
 _MISSING = "a post that is not in the archive"
 _PLACEHOLDERS = {"not-found": _MISSING, "blocked": "a post that its network does not show"}
-_SAME = 0.6  # the share of the shorter question's words in the longer one that makes it a restatement
-_WORD = re.compile(r"[^\W\d_]{4,}")
-_NO_WORDS = re.compile(r"https?://\S+|[#@]\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +106,7 @@ def sections(transcript: Transcript) -> list[Section]:
             filed.setdefault(topic if topic in labels or topic in {INTRO, WRAPUP} else NONE, []).append(entry)
 
     notes = _Notes(transcript, entries)
+    persons = transcript.person_keys()
     found: list[Section] = []
 
     def add(topic: str, title: str, question: Question | None = None) -> None:
@@ -118,7 +117,7 @@ def sections(transcript: Transcript) -> list[Section]:
         rows = tuple(_rows(members, set(asked), entries, transcript.context, notes.of))
         if question or rows:
             count = max(len(answers), question.answers if question else 0)
-            people = len({author_key(entry.post) for entry in answers})
+            people = _people(answers, persons)
             found.append(Section(topic, title, question, posed, rows, count, people, again))
 
     add(INTRO, TITLES[INTRO])
@@ -136,7 +135,7 @@ class _Notes:
         self.end = transcript.window.end
         self.asked: dict[str, datetime] = {}
         for question in transcript.questions:
-            times = [entries[uid].post.created_at for uid in question.parts or (question.uid,) if uid in entries]
+            times = [entries[uid].began for uid in question.parts or (question.uid,) if uid in entries]
             if times:
                 self.asked.setdefault(question.label, min(times))
         self.labels = {question.label for question in transcript.questions}
@@ -189,16 +188,13 @@ def _restated(asked: list[Entry]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]
     known: set[str] = set()
     texts: set[str] = set()
     for entry in asked:
-        text = _NO_WORDS.sub(" ", entry.post.text or "").casefold()
-        words = set(_WORD.findall(text))
-        bare = " ".join(text.split())
-        shorter = min(len(words), len(known))
-        same = shorter >= 4 and len(words & known) >= _SAME * shorter
-        if posed and (same or (bare and bare in texts)):
+        said = words(plain(entry.post.text))
+        telltale, bare = telling(said), " ".join(said)
+        if posed and (overlap(telltale, known) >= RESTATES or (bare and bare in texts)):
             again.append(entry)
         else:
             posed.append(entry)
-        known |= words
+        known |= telltale
         texts.add(bare)
     return tuple(posed), tuple(again)
 
@@ -206,6 +202,7 @@ def _restated(asked: list[Entry]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]
 def _by_time(transcript: Transcript, entries: Mapping[str, Entry]) -> list[Section]:
     """Conversations in order of their first post, under the times at which people talked."""
     clock = Clock.of(transcript.window)
+    persons = transcript.person_keys()
     runs: list[list[Row]] = []
     began: datetime | None = None  # the run
     latest: datetime | None = None  # the conversation before
@@ -221,7 +218,7 @@ def _by_time(transcript: Transcript, entries: Mapping[str, Entry]) -> list[Secti
         members = [row.entry for row in rows if row.entry]
         times = [clock.time(each.post.created_at) for each in sorted(members, key=_when)] or [""]
         title = times[0] if times[0] == times[-1] else f"{times[0]}–{times[-1]}"
-        people = len({author_key(entry.post) for entry in members})
+        people = _people(members, persons)
         topic = f"at-{clock.local(_when(members[0])):%H%M}" if members else NONE
         found.append(
             Section(topic, title if len(runs) > 1 else "The conversation", None, (), tuple(rows), len(members), people)
@@ -231,6 +228,12 @@ def _by_time(transcript: Transcript, entries: Mapping[str, Entry]) -> list[Secti
 
 def _when(entry: Entry) -> datetime:
     return entry.post.created_at
+
+
+def _people(entries: Iterable[Entry], persons: Mapping[str, str]) -> int:
+    """How many people, whatever number of accounts, wrote these."""
+    keys = {author_key(entry.post) for entry in entries}
+    return len({persons.get(key or "", key) for key in keys})
 
 
 def _threads(rows: Iterator[Row]) -> Iterator[list[Row]]:

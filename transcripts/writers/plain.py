@@ -8,7 +8,7 @@ from transcripts.model import Entry, Person, Transcript
 from transcripts.threads import quoted
 
 from .outline import Row, gap
-from .references import Piece, other_links, pieces, post_url
+from .references import NETWORKS, Piece, other_links, pieces, post_url
 from .text import clean_line, safe_url
 
 
@@ -41,16 +41,55 @@ def name(person: Person) -> str:
     return f"@{known}" if known else full or "Unknown account"
 
 
-def figures(transcript: Transcript) -> str:
-    """The session in numbers: "35 posts, 7 people, 3 questions, 5 links"."""
+def names(person: Person) -> str:
+    """A person's name with all their handles, where they are on several networks."""
+    if len(person.accounts) < 2:
+        return name(person)
+    known = ", ".join(f"{shown} on {network}" for shown, network, _ in handles(person))
+    full = clean_line(person.name or "")
+    return f"{full} ({known})" if full else known
+
+
+def handles(person: Person) -> list[tuple[str, str, str | None]]:
+    """Each account of a person: the handle with its sign, the network's name, the page."""
+    return [
+        (
+            "@" + clean_line(account.handle or "").removeprefix("@") if account.handle else "an account",
+            NETWORKS.get(account.platform, clean_line(account.platform)),
+            account.url,
+        )
+        for account in person.accounts
+    ]
+
+
+def numbers(transcript: Transcript) -> list[tuple[int, str]]:
+    """What can be counted of a session, with its noun."""
     stats = transcript.stats
-    counted = (
+    counted = [
         (stats.get("posts", len(transcript.entries)), "post", "posts"),
         (stats.get("people", len(transcript.participants)), "person", "people"),
         (stats.get("questions", len(transcript.questions)), "question", "questions"),
         (stats.get("links", len(transcript.links)), "link", "links"),
+    ]
+    return [(number, one if number == 1 else many) for number, one, many in counted]
+
+
+def copied(transcript: Transcript) -> str | None:
+    """How many of the posts say on another network what is shown once."""
+    copies = transcript.stats.get("copies", 0)
+    if not copies:
+        return None
+    return (
+        "1 of the posts is a copy on another network"
+        if copies == 1
+        else f"{copies} of the posts are copies on other networks"
     )
-    return ", ".join(f"{number} {one if number == 1 else many}" for number, one, many in counted)
+
+
+def figures(transcript: Transcript) -> str:
+    """The session in numbers: "35 posts, 7 people, 3 questions, 5 links"."""
+    counted = ", ".join(f"{number} {noun}" for number, noun in numbers(transcript))
+    return f"{counted}; {copies}" if (copies := copied(transcript)) else counted
 
 
 class Teller:
@@ -108,11 +147,11 @@ class Teller:
 
 
 def repeated(entry: Entry) -> str | None:
-    """Who repeated a post: "repeated by @a, @b and 2 more"."""
-    handles = ["@" + clean_line(each).removeprefix("@") for each in entry.reposted_by[:5]]
-    rest = max(entry.repost_count or 0, len(entry.reposted_by)) - len(handles)
-    if handles:
-        return f"repeated by {', '.join(handles)}" + (f" and {rest} more" if rest else "")
+    """Who repeated an entry, on all its networks: "repeated by @a, @b and 2 more"."""
+    named = ["@" + clean_line(each).removeprefix("@") for each in entry.all_reposted_by[:5]]
+    rest = max(entry.all_reposts or 0, len(entry.all_reposted_by)) - len(named)
+    if named:
+        return f"repeated by {', '.join(named)}" + (f" and {rest} more" if rest else "")
     return (f"repeated {rest} times" if rest > 1 else "repeated once") if rest else None
 
 

@@ -1,10 +1,14 @@
 """Where posts and people live on their networks, and which pieces of a post's text point somewhere."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from knowarchive.model import Mention, Post
+from transcripts.identities import is_bridged
+from transcripts.model import Entry
+from transcripts.people import author_key
 
 from .text import clean, clean_line, safe_url
 
@@ -40,6 +44,32 @@ class Piece:
 def post_url(post: Post) -> str | None:
     """Where the original can be read and answered."""
     return safe_url(post.url) or uid_url(post.uid, post.author_handle)
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """Another original of an entry: the network's name, for a part of a thread with its number, and its address."""
+
+    uid: str
+    network: str
+    url: str | None
+
+
+def other_originals(entry: Entry) -> list[Original]:
+    """Where else an entry can be read and answered."""
+    found = []
+    each = Counter(copy.post.platform for copy in entry.copies)
+    number: Counter[str] = Counter()
+    for copy in entry.copies:
+        post = copy.post
+        network = NETWORKS.get(post.platform, clean_line(post.platform))
+        if is_bridged(author_key(post) or "", post.author_handle):
+            network += " by a bridge"
+        elif each[post.platform] > 1:
+            number[post.platform] += 1
+            network += f" ({number[post.platform]})"
+        found.append(Original(post.uid, network, post_url(post)))
+    return found
 
 
 def uid_url(uid: str, handle: str | None = None) -> str | None:

@@ -1,12 +1,14 @@
 """Markdown, plain text and JSON, as people and scripts take them away."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from markdown_it import MarkdownIt
+from page import Page
 
 from transcripts.writers import FORMATS, render
 from transcripts.writers.as_text import columns
@@ -82,6 +84,25 @@ def test_every_format_names_every_person_and_ends_with_one_newline(transcript):
         assert text.endswith("\n"), name
         assert not text.endswith("\n\n"), name
         assert [each.handle for each in transcript.participants if each.handle not in text] == [], name
+
+
+def test_what_was_collected_is_told_in_words_and_what_is_missing_apart(transcript):
+    page = Page(render(transcript, "html")).text
+    for text in (" ".join(render(transcript, "md").split()), " ".join(render(transcript, "txt").split()), page):
+        assert "asked for 18:45–20:30, 3 pages, 38 posts seen, 38 new, 2 changed, collected 12 March 2024" in text
+        assert "waited 2 minutes, cost $0.19" in text
+        assert "two people let only those whom they mention answer" in text
+        assert re.search("[Gg]ap:? not asked for 18:45–19:00", text)
+        assert re.search("[Gg]ap:? the search stopped at its page limit", text)
+        assert "covers 18:52–20:11, 412 posts seen" in text
+        assert "Mastodon, plot.example: incomplete" in text
+
+
+def test_corrections_that_could_not_be_followed_are_told(transcript):
+    told = replace(transcript, notes=("topic of x:77: ignored, since this session has no such post",))
+    for name in FORMATS:
+        assert "x:77: ignored" in render(told, name), name
+        assert "could not be followed" not in render(transcript, name), name
 
 
 def test_a_page_names_an_imported_file_but_not_its_folder(transcript):

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from page import Page
 
 from knowarchive.model import Link, Media, Mention, PollOption, Post
-from transcripts.model import Entry, Filing, Person, Question, SharedLink, Transcript
+from transcripts.model import Copy, Entry, Filing, Person, PersonAccount, Question, SharedLink, Transcript
 from transcripts.writers import FORMATS, render
 from transcripts.writers.text import anchor, clean, clean_line, escape_markdown, escape_markdown_start, safe_url
 
@@ -53,7 +53,10 @@ def transcripts(draw):
     topics = st.sampled_from(["Q1", "intro", "wrapup", "none", *labels]) | TEXT
     posts = {asked.uid: asked} | {post.uid: post for post in draw(st.lists(POSTS, max_size=3))}
     context = draw(POSTS)
-    people = tuple(draw(st.lists(st.builds(Person, TEXT.map("x:{}".format), MAYBE, MAYBE, MAYBE), max_size=2)))
+    accounts = st.lists(st.builds(PersonAccount, TEXT.map("mastodon:{}".format), MAYBE, MAYBE), max_size=2).map(tuple)
+    someone = st.builds(Person, TEXT.map("x:{}".format), MAYBE, MAYBE, MAYBE, accounts=accounts)
+    people = tuple(draw(st.lists(someone, max_size=2)))
+    copies = st.just(()) | st.tuples(st.builds(Copy, POSTS, st.none() | st.integers(0, 9), st.tuples(TEXT)))
     filings = st.builds(
         Filing, topics, st.just("answer"), st.floats(0, 1), TEXT, st.tuples(st.tuples(topics, st.floats(0, 1)))
     )
@@ -67,13 +70,18 @@ def transcripts(draw):
             for label, uid in zip(labels, ["x:1", "x:1", draw(st.sampled_from([*posts]))], strict=False)
         ),
         entries=tuple(
-            Entry(post, draw(filings), draw(st.none() | st.integers(0, 9)), (draw(TEXT),)) for post in posts.values()
+            Entry(post, draw(filings), draw(st.none() | st.integers(0, 9)), (draw(TEXT),), draw(copies))
+            for post in sorted(posts.values(), key=lambda one: one.created_at)
         ),
         context={context.uid: context},
         participants=people,
         links=(SharedLink(draw(TEXT), draw(MAYBE), (draw(TEXT),), tuple(posts), (draw(TEXT),)),),
         stats={"posts": len(posts)},
-        coverage=({"source": draw(TEXT), "status": draw(TEXT), "error": draw(TEXT), "gaps": [draw(TEXT)]},),
+        coverage=(
+            {"source": draw(TEXT), "status": draw(TEXT), "gaps": (draw(TEXT),), "notes": (draw(TEXT),)},
+            {"source": f"mastodon:{draw(TEXT)}", "status": "done", "asked": ((START, START),)},
+        ),
+        notes=(draw(TEXT),),
     )
 
 
@@ -112,7 +120,8 @@ def test_any_text_leaves_json_that_reads_back_to_the_letter(transcript):
     text = render(transcript, "json")
     assert not CONTROLS.search(text.replace("\n", ""))
     text.encode()
-    for written, entry in zip(json.loads(text)["posts"], transcript.entries, strict=True):
+    mains = [post for post in json.loads(text)["posts"] if post["copy_of"] is None]
+    for written, entry in zip(mains, transcript.entries, strict=True):
         wanted = entry.post.text if not entry.post.deleted_at else None
         assert written["text"] == (re.sub("[\ud800-\udfff]", "\ufffd", wanted) if wanted is not None else None)
 
