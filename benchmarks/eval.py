@@ -1,76 +1,36 @@
 """Score the filing against hand-made labels: `make eval`.
 
 Each labelled chat of `../shared/data/gold` is filed with weights that were tuned without it, on the other labelled chats
-and on the demo, whose script says what belongs to which question. Nothing is given: moderators and questions are found.
-Three simple ways to file are scored beside it in the same run, and they are given the question posts.
+alone. Nothing is given: moderators and questions are found. Three simple ways to file are scored beside it in the same
+run, and they are given the question posts. Chats that nobody labelled are filed too, where people wrote `A2`: the label is
+hidden from the filing, which has to find it out again. `--tune` prints the weights to release, as they stand in
+`transcripts/weights.py`.
 """
 
 import argparse
-import csv
 import json
-import re
 import sys
-import tomllib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, time, timedelta
-from math import exp, log
 from pathlib import Path
 from time import process_time
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import msgspec
-
-from connectors import map_payload
-from connectors.files.reader import find_files, read_file
-from knowarchive.config import Chat
-from knowarchive.model import Payload, Post, Repost
+from benchmarks.cases import DATA, Case, load_labelled, load_unlabelled
+from benchmarks.crowded import measure
+from benchmarks.hiding import DAMAGES, hide, infer_damaged, own_labels
+from benchmarks.tuning import released, tune
 from transcripts.corrections import Corrections
-from transcripts.filing import Prepared, file_again, infer, prepare
+from transcripts.filing import Prepared, file_again, prepare
 from transcripts.labels import Place
-from transcripts.model import INTRO, SessionPosts
+from transcripts.model import INTRO
 from transcripts.reading import Reading
-from transcripts.sessions import find_window, select
 from transcripts.teaching import most_instructive
-from transcripts.weights import FIRST_GUESS, TUNED, Weights
+from transcripts.weights import TUNED, Weights
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT.parent / "shared" / "data"
-BREADTH = 0.3  # of the prior around the first guesses: how far a weight may move, as a factor's logarithm
-DEMO_COUNTS = 0.4  # what a post of the demo counts in tuning, where a real one counts 1
-DOUBT = 0.02  # the share of labels that may be wrong
-ROUNDS = 6
 SIZES = (5, 10, 20)
-CRITLIB = Chat(
-    name="critlib",
-    hashtags=("critlib",),
-    timezone="America/New_York",
-    schedule="FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0",
-)
-DEMO = Chat(
-    name="lanternkm",
-    hashtags=("lanternkm",),
-    timezone="America/Toronto",
-    schedule="FREQ=WEEKLY;BYDAY=WE;BYHOUR=21;BYMINUTE=0",
-)
-PULLS = {"2015-03-10": "mar102015.jsonl.gz", "2015-05-19": "may192015.jsonl.gz", "2015-05-05": "may062015.csv.gz"}
-Labels = Mapping[str, tuple[str, str]]  # topic and role by uid
-
-
-@dataclass(frozen=True)
-class Case:
-    """A session with its labels. `counts` is its share in tuning."""
-
-    name: str
-    session: SessionPosts
-    labels: Labels
-    counts: float = 1.0
-
-    def scored(self, uid: str) -> bool:
-        return self.labels.get(uid, ("?", ""))[0] != "?"
+SEEDS = 5  # draws of what is hidden
 
 
 def main() -> None:
@@ -87,148 +47,29 @@ def main() -> None:
     if not labelled:
         print(f"eval: skipped, since there are no labels in {options.gold}", file=sys.stderr)
         return
-    demo = list(load_demo())
     if options.tune:
-        weights = tune([*labelled, *demo])
-        print(", ".join(f"{one.name}={getattr(weights, one.name):.3g}" for one in fields(Weights)))
+        print(released(tune(labelled)))
         return
     with ProcessPoolExecutor() as pool:
-        others = [[case for case in labelled if case is not held] + demo for held in labelled]
-        tuned = [TUNED] * len(labelled) if options.quick else list(pool.map(tune, others))
+        others = [[case for case in labelled if case is not held] for held in labelled]
+        *tuned, of_all = [TUNED] * (len(labelled) + 1) if options.quick else list(pool.map(tune, [*others, labelled]))
     rows = [score(case, weights) for case, weights in zip(labelled, tuned, strict=True)]
+    hidden = [
+        row
+        for case, weights in [
+            *zip(labelled, tuned, strict=True),
+            *((case, of_all) for case in load_unlabelled(options.gold)),
+        ]
+        for row in score_hidden(case, weights)
+    ]
     if options.json:
-        print(
-            json.dumps({"tuned": "released" if options.quick else "without the chat scored", "chats": rows}, indent=2)
-        )
-    else:
-        for row in rows:
-            print_row(row)
-
-
-# What is scored
-
-
-def load_labelled(folder: Path) -> Iterator[Case]:
-    """Load every labelled chat whose posts are here."""
-    for path in sorted(folder.glob("critlib-*.tsv")):
-        label = path.stem.removeprefix("critlib-")
-        posts = DATA / "critlib" / PULLS.get(label, "")
-        if not posts.is_file():
-            print(f"eval: {path.name} skipped, since its posts are not here", file=sys.stderr)
-            continue
-        with path.open(encoding="utf-8") as lines:
-            labels = {row["uid"]: (row["topic"], row["role"]) for row in csv.DictReader(lines, delimiter="\t")}
-        yield Case(path.stem, load_session(CRITLIB, label, [posts]), labels)
-
-
-def load_session(chat: Chat, label: str, files: Sequence[Path]) -> SessionPosts:
-    """Load a session from archive files, all that is in them being of the chat."""
-    posts: dict[str, Post] = {}
-    reposts: list[Repost] = []
-    for file in files:
-        for payload in read_file(file, origin=file.name):
-            if not isinstance(payload, Payload):
-                continue
-            mapped = map_payload(payload)
-            posts.update((post.uid, post) for post in mapped.posts)
-            reposts += mapped.reposts
-    window = find_window(chat, label)
-    assert window is not None
-    if chat is CRITLIB:  # collected for the chat, also what lost the hashtag
-        posts = {uid: msgspec.structs.replace(post, chats=(chat.name,)) for uid, post in posts.items()}
-    chosen = select(posts.values(), window, chat.hashtags, chat.name)
-    return SessionPosts(window, chat.name, chat.hashtags, chosen, reposts=tuple(reposts))
-
-
-def load_demo() -> Iterator[Case]:
-    """Load the demo's sessions with the labels that their script implies."""
-    files = find_files(ROOT / "demo" / "data")
-    for script in sorted((ROOT / "demo" / "script").glob("2*.toml")):
-        session = load_session(DEMO, script.stem, files)
-        labels: dict[str, tuple[str, str]] = {}
-        by_time: dict[datetime, list[tuple[str, str]]] = {}
-        for at, label in read_script(script):
-            by_time.setdefault(at, []).append(label)
-        for post in session.posts:
-            at = post.created_at.replace(microsecond=0)
-            if len(by_time.get(at, [])) == 1:
-                labels[post.uid] = by_time[at][0]
-        yield Case(f"demo-{script.stem}", session, labels, DEMO_COUNTS)
-
-
-def read_script(path: Path) -> Iterator[tuple[datetime, tuple[str, str]]]:
-    """Read a script: a comment opens each question's part, a reply belongs to what it answers, a label decides."""
-    text = path.read_text(encoding="utf-8")
-    document = tomllib.loads(text)
-    section, sections = INTRO, []
-    for line in text.splitlines():
-        heading = re.match(r"#\s*(Q\d)", line)
-        section = heading[1] if heading else section
-        if line.startswith("{at"):
-            sections.append(section)
-    by_key: dict[str | None, str] = {}
-    last: dict[str | None, str] = {}
-    closing = False
-    zone = ZoneInfo(DEMO.timezone)
-    day: date = document["date"]
-    for part, post in zip(sections, document["posts"], strict=True):
-        key = post.get("key")
-        closing = closing or key == "close" or post["text"].startswith("That is time")
-        topic = "wrapup" if closing else part
-        above = by_key.get(post.get("re") or post.get("quote")) or last.get(post.get("re_last"))
-        label = re.match(r"\W*(?:A\d, no, )?[AQ](\d)\b", post["text"])
-        topic = f"Q{label[1]}" if label else above or topic
-        last[post["by"]] = topic
-        if key:
-            by_key[key] = topic
-        at = datetime.combine(day, time.fromisoformat(post["at"]), zone) + timedelta(days=post.get("day", 0))
-        role = "question" if re.fullmatch(r"q\d[ab]?", key or "") else "answer"
-        yield at.astimezone(UTC), (topic, role)
-
-
-# Tuning
-
-
-def tune(cases: Sequence[Case]) -> Weights:
-    """Find the most probable weights: coordinate by coordinate, in the logarithm, given a prior around first guesses."""
-    read_cases = [(case, prepare(case.session)) for case in cases]
-    names = [one.name for one in fields(Weights)]
-    start = [log(getattr(FIRST_GUESS, name)) for name in names]
-    place, step = list(start), [BREADTH] * len(names)
-
-    def loss(point: Sequence[float]) -> float:
-        weights = Weights(**{name: exp(value) for name, value in zip(names, point, strict=True)})
-        prior = sum((one - other) ** 2 for one, other in zip(point, start, strict=True)) / (2 * BREADTH**2)
-        return prior + sum(case.counts * surprise(case, prepared, weights) for case, prepared in read_cases)
-
-    best = loss(place)
-    for _ in range(ROUNDS):
-        before = best
-        for index in range(len(names)):
-            for sign in (1.0, -1.0):
-                tried = [*place[:index], place[index] + sign * step[index], *place[index + 1 :]]
-                value = loss(tried)
-                if value < best - 0.001:
-                    best, place = value, tried
-                    step[index] *= 1.4 * sign
-                    break
-            else:
-                step[index] *= 0.4
-        if before - best < 0.3:
-            break
-    return Weights(**{name: exp(value) for name, value in zip(names, place, strict=True)})
-
-
-def surprise(case: Case, prepared: Prepared, weights: Weights) -> float:
-    """How improbable the labels are, in nats, but for the question posts."""
-    inference = infer(case.session, prepared.questions, prepared.moderators, prepared.readings, weights=weights)
-    evidence, total = inference.evidence, 0.0
-    for index, reading in enumerate(prepared.readings):
-        topic = evidence.number.get(case.labels.get(reading.uid, ("?", ""))[0])
-        if topic is not None and reading.uid not in evidence.parts:
-            belief = inference.graph.beliefs[index]
-            total -= log((1 - DOUBT) * belief[topic] / sum(belief) + DOUBT / len(belief))
-    return total
+        how = "released" if options.quick else "without the chat scored"
+        print(json.dumps({"tuned": how, "chats": rows, "hidden": hidden, "cost": measure()}, indent=2))
+        return
+    for row in rows:
+        print_row(row)
+    print_hidden(hidden)
+    print_cost(measure())
 
 
 # Scoring
@@ -287,6 +128,29 @@ def score(case: Case, weights: Weights) -> dict[str, Any]:
     }
 
 
+def score_hidden(case: Case, weights: Weights) -> list[dict[str, Any]]:
+    """What is found out of the posts that lost their label; for whoever labelled them by hand, else by themselves."""
+    prepared = prepare(case.session, weights=weights)
+    truth = {uid: topic for uid, (topic, _) in case.labels.items()} or own_labels(prepared)
+    rows: list[dict[str, Any]] = []
+    for damage in DAMAGES:
+        right: list[bool] = []
+        for seed in range(SEEDS if damage.draws else 1):
+            readings, lost = hide(prepared, damage, seed)
+            filings = infer_damaged(prepared, readings, weights).filings
+            right += [filings[uid].topic == truth[uid] for uid in sorted(lost) if truth.get(uid, "?") != "?"]
+        rows.append(
+            {
+                "chat": case.name,
+                "hidden": damage.name,
+                "by_hand": bool(case.labels),
+                "posts": len(right),
+                "right": _share(right),
+            }
+        )
+    return rows
+
+
 def calibrate(pairs: Sequence[tuple[float, bool]]) -> list[dict[str, float | None]]:
     """How often filings of a confidence are right."""
     rows: list[dict[str, float | None]] = []
@@ -312,7 +176,8 @@ def correct(case: Case, prepared: Prepared, weights: Weights, *, again: bool) ->
     answers: dict[str, str] = {}
     passed: set[str] = set()
     shares: dict[str, float | None] = {}
-    now, listed = prepared, iter(())  # type: Prepared, Iterator[str]
+    now = prepared
+    listed: Iterator[str] = iter(())
     if not again and prepared.inference:
         listed = iter(most_instructive(prepared.inference, number=2 * max(SIZES)))
     while len(answers) < max(SIZES):
@@ -405,14 +270,32 @@ def print_row(row: Mapping[str, Any]) -> None:
             line(f"after {count} answers, {name.replace('_', ' ')}", share)
     questions = row["questions"]
     for kind in ("found", "missed", "invented"):
-        print(f"  questions {kind:<29}{len(questions[kind])}  {' '.join(questions[kind])}")
+        print(f"  questions {kind:<56}{len(questions[kind])}  {' '.join(questions[kind])}")
     for name, (share, everything) in row["baselines"].items():
         line(f"baseline given the questions: {name}", share, f"all posts {everything:.3f}")
 
 
+def print_hidden(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what was found out of hidden labels, and what was used for it."""
+    print("\nlabels that posts gave themselves, hidden and found out again (weights tuned without the chat)")
+    for row in rows:
+        line(
+            f"{row['chat']}: {row['hidden']}",
+            row["right"],
+            f"{row['posts']} posts, {'labelled by hand' if row['by_hand'] else 'by their own labels'}",
+        )
+
+
+def print_cost(row: Mapping[str, float]) -> None:
+    """Print how long a large session takes."""
+    print(f"\na session of {row['posts']} posts, processor time, and times as long as decoding its posts")
+    for name, work in (("read and file", "file"), ("file again after a correction", "correct"), ("what to ask", "ask")):
+        print(f"  {name:<50}{row[f'{work}_ms']} ms  {row[f'{work}_ratio']}")
+
+
 def line(name: str, share: float | None, rest: object = "") -> None:
     """Print one figure."""
-    print(f"  {name:<50}{'-' if share is None else f'{share:.3f}'}  {rest}")
+    print(f"  {name:<66}{'-' if share is None else f'{share:.3f}'}  {rest}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import fcntl
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,14 +31,9 @@ def load_corrections(path: Path | None, chat: str, label: str) -> tuple[Correcti
     Raises:
         ConfigError: the file is not TOML, or not a file that can be read.
     """
-    if path is None:
+    text = _read(path)
+    if path is None or text is None:
         return Corrections(), ()
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return Corrections(), ()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}; mend it or move it away") from error
     notes: list[str] = []
     session = _table(_table(_parse(text, path, notes), chat, path, notes), label, path, notes)
     topics = _strings(session, "topics", path, notes)
@@ -104,10 +99,47 @@ def save_corrections(path: Path, chat: str, label: str, changes: Sequence[tuple[
         raise KnowarchiveError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
+def list_unused(path: Path | None, chats: Collection[str], is_session: Callable[[str, str], bool]) -> tuple[str, ...]:
+    """Say which entries of the overrides file no build will ever use, a line each.
+
+    Args:
+        path: the overrides file, if there is one.
+        chats: the names of the configured chats.
+        is_session: whether a chat, given by its name, has a session of a name.
+
+    Raises:
+        ConfigError: the file is not TOML, or not a file that can be read.
+    """
+    text = _read(path)
+    if path is None or text is None:
+        return ()
+    notes: list[str] = []
+    for chat, sessions in _parse(text, path, []).items():
+        if chat not in chats:
+            notes.append(f"{path.name}: {chat!r} is not used, since no chat has that name")
+        elif isinstance(sessions, dict):
+            notes += [
+                f"{path.name}: {label!r} of {chat} is not used, since it has no such session; "
+                f"list them with: knowarchive sessions {chat}"
+                for label in sessions
+                if not is_session(chat, label)
+            ]
+    return tuple(notes)
+
+
 def tidy_topic(text: str) -> str:
     """Bring a topic to its form: `q2` is Q2, `Intro` is intro."""
     text = text.strip()
     return text.upper() if re.fullmatch(r"[qQ]\d+", text) else text.casefold() if text.isalpha() else text
+
+
+def _read(path: Path | None) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8-sig") if path else None
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}; mend it or move it away") from error
 
 
 def _parse(text: str, path: Path, notes: list[str]) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from knowarchive.config import Chat, Config
 from knowarchive.errors import UsageError
 from knowarchive.model import Post
-from pipelines.overrides import load_corrections, save_corrections, tidy_topic
+from pipelines.overrides import list_unused, load_corrections, save_corrections, tidy_topic
 from pipelines.sessions import find_session, load_session
 from storage.archive import Archive
 from transcripts.corrections import ROLES, topics_of
+from transcripts.crossposts import fold
 from transcripts.filing import Prepared, file_again, prepare
 from transcripts.model import Filing
+from transcripts.sessions import find_window
 from transcripts.teaching import most_instructive
 
 
@@ -34,16 +36,19 @@ class Review:
             UsageError: there is no such session, or the archive holds no post of it.
         """
         window = find_session(archive, chat, label)
-        session = load_session(archive, chat, window)
+        session = load_session(archive, chat, window, config.person)
         if not session.posts:
             raise UsageError(f"{chat.name} {label}: no posts in the archive; import or collect them")
         self.path = config.overrides_path
         self.chat, self.label = chat.name, window.label
         self.corrections, self.notes = load_corrections(self.path, self.chat, self.label)
-        first = prepare(session)
+        self._folded = fold(session)
+        first = prepare(self._folded.session)
         self._found = first.questions
         self.prepared = self._file(first)
-        self.notes = (*self.notes, *self.prepared.notes)
+        chats = {one.name: one for one in config.chat}
+        unused = list_unused(self.path, chats, lambda name, given: _may_be_session(chats[name], given))
+        self.notes = (*self.notes, *self.prepared.notes, *unused)
         self.posts: dict[str, Post] = {post.uid: post for post in (*session.context, *session.posts)}
 
     @property
@@ -68,6 +73,8 @@ class Review:
         Raises:
             UsageError: the session has no such post or topic; says which there are.
         """
+        if uid in self._folded.main:
+            raise UsageError(f"{uid} says the same as {self._folded.main[uid]}; correct that one")
         if uid not in self.filings:
             raise UsageError(f"{self.chat} {self.label} has no post {uid!r}; list them with --json")
         value = tidy_topic(value)
@@ -95,4 +102,15 @@ class Review:
         ]
 
     def _file(self, prepared: Prepared) -> Prepared:
-        return file_again(prepared.session, self.corrections, prepared.readings, prepared.moderators, self._found)
+        return file_again(
+            prepared.session, self._folded.turn(self.corrections), prepared.readings, prepared.moderators, self._found
+        )
+
+
+def _may_be_session(chat: Chat, label: str) -> bool:
+    """Whether a chat can have a session of this name; without a schedule its posts would have to be read to know."""
+    try:
+        window = find_window(chat, label)
+    except UsageError:
+        return False
+    return window.label == label if window else not chat.rules

@@ -8,9 +8,10 @@ order of time until nothing changes. Pure numbers: this module knows nothing of 
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from operator import mul, sub, truediv
 
-SETTLED = 0.01  # a change by less is not passed on
+SETTLED = 0.02  # a change by less is not passed on
 SWEEPS = 10  # there and back; loops that still turn are left as they are
 STEPS = 300  # nodes that one supposition may reach
 FAINT = 0.05  # the least share of a pull that is followed
@@ -37,7 +38,7 @@ class Graph:
         known: Mapping[int, int],
     ) -> None:
         self.topics = len(priors[0]) if priors else 0
-        self.evidence = [list(row) for row in evidence]
+        self.evidence = [_normal(row) for row in evidence]
         self.known = dict(known)
         self.sources: list[list[tuple[int, float]]] = []
         self.priors: list[Row] = []
@@ -53,14 +54,34 @@ class Graph:
                 self.children[source].append((node, slot))
         for node, topic in self.known.items():
             self.evidence[node] = self._certain(topic)
-        self.messages: list[list[Row]] = [[[1.0] * self.topics for _ in slots] for slots in self.sources]
-        self.beliefs: list[Row] = [_normal(prior) for prior in self.priors]
+        nothing = [1.0] * self.topics  # rows are replaced, never changed, so one will do
+        self.messages: list[list[Row]] = [[nothing] * len(slots) for slots in self.sources]
+        self.dirty = bytearray([1]) * len(self.priors)
+        self.beliefs: list[Row] = list(self.priors)
 
-    def settle(self) -> None:
-        """Find all beliefs."""
-        size = len(self.priors)
-        dirty = bytearray([1]) * size
-        for sweep in range(SWEEPS):
+    def weigh(self, node: int, evidence: Row) -> None:
+        """Give a node other evidence; the beliefs follow when they are settled again."""
+        if node not in self.known:
+            self.evidence[node] = _normal(evidence)
+            self.dirty[node] = 1
+
+    def copy(self) -> "Graph":
+        """The same nodes, whose beliefs can change while these stay."""
+        twin = copy(self)
+        twin.evidence, twin.known, twin.dirty = list(self.evidence), dict(self.known), bytearray(self.dirty)
+        twin.beliefs, twin.messages = list(self.beliefs), list(self.messages)  # rows are replaced, never changed
+        return twin
+
+    def know(self, node: int, topic: int) -> None:
+        """Take a node's topic for certain; the beliefs follow when they are settled again."""
+        self.known[node] = topic
+        self.evidence[node] = self._certain(topic)
+        self.dirty[node] = 1
+
+    def settle(self, sweeps: int = SWEEPS) -> None:
+        """Find all beliefs, or nearly, when fewer sweeps are allowed."""
+        size, dirty = len(self.priors), self.dirty
+        for sweep in range(sweeps):
             for node in range(size) if sweep % 2 == 0 else range(size - 1, -1, -1):
                 if dirty[node]:
                     dirty[node] = 0
@@ -91,15 +112,15 @@ class Graph:
 
     def _update(self, node: int) -> list[int]:
         """Work out one node's belief and what it tells its sources; return the nodes that this concerns."""
-        below = self.evidence[node]
-        for child, slot in self.children[node]:
-            below = list(map(mul, below, self.messages[child][slot]))
-        scale = 1.0 / (sum(below) or 1.0)
-        below = [one * scale + LEAST for one in below]
-        above = self.priors[node]
+        below, children = self.evidence[node], self.children[node]
+        if children:
+            for child, slot in children:
+                below = list(map(mul, below, self.messages[child][slot]))
+            scale = 1.0 / (sum(below) or 1.0)
+            below = [one * scale + LEAST for one in below]
+        above, beliefs, sources = self.priors[node], self.beliefs, self.sources[node]
         fits: list[float] = []  # how well what each source says fits what is said below
-        beliefs = self.beliefs
-        for (source, pull), message in zip(self.sources[node], self.messages[node], strict=True):
+        for (source, pull), message in zip(sources, self.messages[node], strict=True):
             without = list(map(truediv, beliefs[source], message))
             scale = pull / sum(without)
             above = [one + other * scale for one, other in zip(above, without, strict=True)]
@@ -109,18 +130,18 @@ class Graph:
         scale = 1.0 / (total or 1.0)
         belief = [one * scale + LEAST for one in belief]
         concerns: list[int] = []
-        if _differ(belief, beliefs[node]):
-            concerns = [child for child, _ in self.children[node]]
+        if children and _differ(belief, beliefs[node]):
+            concerns = [child for child, _ in children]
         beliefs[node] = belief
-        if fits:
+        if sources:
             told: list[Row] = []
-            known = self.known
-            for (source, pull), fit, message in zip(self.sources[node], fits, self.messages[node], strict=True):
+            known, topics = self.known, self.topics
+            for (source, pull), fit, message in zip(sources, fits, self.messages[node], strict=True):
                 if source in known:
                     told.append(message)
                     continue
                 rest = total - fit
-                scale = self.topics / (self.topics * rest + pull)
+                scale = topics / (topics * rest + pull)
                 rest *= scale
                 scale *= pull
                 answer = [rest + scale * one for one in below]

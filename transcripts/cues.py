@@ -54,11 +54,10 @@ AGREEMENT = re.compile(
 
 def greets(reading: Reading, *, early: bool) -> bool:
     """Whether somebody says hello and who they are, or arrives late; in the beginning hello is enough."""
-    head = before_words(reading.text)
-    presents = PRESENTS.search(reading.text) is not None
-    if ARRIVES.match(reading.text, head):
-        return presents or len(reading.words) <= SHORT
-    return GREETING.match(reading.text, head) is not None and (presents or early)
+    text, head = reading.text, before_words(reading.text)
+    if ARRIVES.match(text, head):
+        return len(reading.words) <= SHORT or PRESENTS.search(text) is not None
+    return GREETING.match(text, head) is not None and (early or PRESENTS.search(text) is not None)
 
 
 def says_goodbye(reading: Reading) -> int:

@@ -16,7 +16,7 @@ from transcripts.labels import Place
 from transcripts.model import INTRO, NONE, WRAPUP, Question, SessionPosts
 from transcripts.reading import Reading
 from transcripts.sessions import fold_tag
-from transcripts.similarity import Likeness, centre, nearest, vectors
+from transcripts.similarity import Likeness, Middles, centre, nearest, vectors
 from transcripts.weights import Weights
 
 SKEW = 2.0  # minutes by which the clocks of two networks may differ
@@ -25,9 +25,10 @@ LAST_FADES = 3  # times as slowly as the others, since nothing follows it
 LAST_QUESTION = 8.0  # minutes that the last question has, even after the hour
 CIRCLES = 60  # posts back that are looked at for the same people
 FAR = 30.0  # minutes over which what is said joins two posts
+LIKELY = 0.3  # the least share of a topic with which a post teaches its words
 STEM = 7  # letters: enough to tell words, few enough to join their forms
 ALIKE = 0.12  # the least similarity that counts
-NEIGHBOURS = 5
+NEIGHBOURS = 3
 SOON, INSTANT = 0.5, 0.001  # minutes after which a post is answered, most likely and at least
 LONG = 10  # words; whoever says so much without thanks has not come to say goodbye
 WEAK = 0.02  # a pull below it is none
@@ -37,11 +38,15 @@ TID = "234567abcdefghijklmnopqrstuvwxyz"  # of the time in Bluesky's
 
 @dataclass(slots=True)
 class Node:
-    """One post's evidence: `clock` weighs the topics of the moment, `says` has odds by reason, `pulls` are its sources."""
+    """One post's evidence: `clock` weighs the topics of the moment, `says` has odds by reason, `pulls` are its sources.
+
+    `resembles` has the odds that its words give each topic, for what is filed there.
+    """
 
     at: float
     clock: dict[int, float] = field(default_factory=dict)
     says: list[tuple[str, dict[int, float]]] = field(default_factory=list)
+    resembles: dict[int, float] = field(default_factory=dict)
     pulls: dict[int, tuple[float, str]] = field(default_factory=dict)  # node: how strongly, and why
 
 
@@ -106,33 +111,55 @@ class Evidence:
     def graph(self) -> Graph:
         """Weigh each node's own evidence and join the nodes."""
         topics = range(len(self.topics))
-        evidence: list[list[float]] = []
-        for node in self.nodes:
-            row = [1.0] * len(self.topics)
-            for _, odds in node.says:
-                for topic, factor in odds.items():
-                    row[topic] *= factor
-            evidence.append(row)
         priors = [[node.clock.get(topic, NEVER) for topic in topics] for node in self.nodes]
         sources = [[(source, pull) for source, (pull, _) in node.pulls.items()] for node in self.nodes]
-        return Graph(priors, evidence, sources, self.known)
+        return Graph(priors, [self._odds(node) for node in self.nodes], sources, self.known)
+
+    def learn(self, graph: Graph) -> None:
+        """Learn the words of each topic from what the graph files there, and weigh its nodes by them anew."""
+        shares: dict[int, dict[int, float]] = {}
+        for index in range(len(self.readings)):
+            belief = graph.beliefs[index]
+            least = LIKELY * sum(belief)
+            likely = {topic: one for topic, one in enumerate(belief) if one >= least}
+            if likely:
+                scale = LIKELY / least
+                shares[index] = {topic: one * scale for topic, one in likely.items()}
+        self._resemble(shares)
+        for index, node in enumerate(self.nodes):
+            if node.resembles:
+                graph.weigh(index, self._odds(node))
+
+    def _odds(self, node: Node) -> list[float]:
+        """Multiply what speaks for each topic."""
+        row = [1.0] * len(self.topics)
+        for _, odds in node.says:
+            for topic, factor in odds.items():
+                row[topic] *= factor
+        for topic, factor in node.resembles.items():
+            row[topic] *= factor
+        return row
 
     def reason(self, graph: Graph, index: int, topic: int) -> str:
         """Say what spoke most for a topic: label, reply, quote, content or time."""
         node = self.nodes[index]
         others = len(self.topics) - 1
         strength: dict[str, float] = {}
-        for why, odds in node.says:
-            rest = sum(odds.get(one, 1.0) for one in range(others + 1) if one != topic) / others
-            strength[why] = strength.get(why, 1.0) * odds.get(topic, 1.0) / rest
-        own = max(strength, key=lambda why: (strength[why], why), default="")
+        for why, odds in (*node.says, ("content", node.resembles)):
+            mine, rest = 1.0, sum(odds.values()) + others - len(odds)
+            if topic in odds:
+                mine = odds[topic]
+                rest += 1.0 - mine
+            strength[why] = strength.get(why, 1.0) * mine * others / rest
+        own = max(strength, key=lambda why: (strength[why], why))
         above: dict[str, float] = {"time": graph.priors[index][topic]}
         for source, pull in graph.sources[index]:
             why = node.pulls[source][1]
             above[why] = above.get(why, 0.0) + pull * graph.beliefs[source][topic]
-        best = max(above, key=lambda why: (above[why], why))
-        rest = (1.0 - sum(above.values())) / others or 1e-9
-        return own if own and strength[own] > sum(above.values()) / rest else best
+        total = sum(above.values())
+        if strength[own] * (1.0 - total) > total * others:
+            return own
+        return max(above, key=lambda why: (above[why], why))
 
     # The text
 
@@ -211,26 +238,18 @@ class Evidence:
         weights = self.weights
         tags = frozenset(fold_tag(tag) for tag in session.hashtags)
         documents = [list(_terms(reading, tags)) for reading in self.readings]
-        made = vectors(documents)
+        made = self.vectors = vectors(documents)
         asked = [
             (self.number[question.label], centre(made[self.index[uid]] for uid in question.parts if uid in self.index))
             for question in questions
         ]
-        sure: dict[int, list[int]] = {}
-        for index, topic in {**self.labelled, **self.known}.items():
-            sure.setdefault(topic, []).append(index)
-        middles = [(topic, centre(made[index] for index in indexes)) for topic, indexes in sure.items()]
-        for columns, odds in ((asked, weights.like_question), (middles, weights.like_answers)):
-            likeness = Likeness([column for _, column in columns])
-            for index, vector in enumerate(made):
-                if vector and index not in self.known:
-                    said = {
-                        columns[place][0]: odds**value
-                        for place, value in likeness.of(vector).items()
-                        if self.labelled.get(index) != columns[place][0]
-                    }
-                    if said:
-                        self.nodes[index].says.append(("content", said))
+        likeness = Likeness([column for _, column in asked])
+        for index, vector in enumerate(made):
+            if vector and index not in self.known:
+                said = {asked[place][0]: weights.like_question**value for place, value in likeness.of(vector).items()}
+                if said:
+                    self.nodes[index].says.append(("content", said))
+        self._resemble({index: {topic: 1.0} for index, topic in {**self.labelled, **self.known}.items()})
         alone = {
             index
             for index, reading in enumerate(self.readings)
@@ -240,8 +259,19 @@ class Evidence:
             made, number=NEIGHBOURS, least=ALIKE, alone=alone, skip=self._asking()
         ):
             apart = self.nodes[later].at - self.nodes[earlier].at
-            pull = weights.similar * min(1.0, similarity) * exp(-apart / weights.similar_fade)
+            pull = weights.similar * similarity * similarity * exp(-apart / weights.similar_fade)
+            if self.readings[later].author == self.readings[earlier].author:
+                pull *= weights.similar_own
             self._join(later, earlier, pull, "content")
+
+    def _resemble(self, shares: Mapping[int, Mapping[int, float]]) -> None:
+        """Compare each post with the middle of the others in each topic, given how far each post belongs there."""
+        middles = Middles(self.vectors, shares, len(self.topics))
+        asked, odds = range(1, 1 + len(self.times)), self.weights.like_answers
+        for index in range(len(self.readings)):
+            if self.vectors[index] and index not in self.known:
+                alike = middles.of(index)
+                self.nodes[index].resembles = {topic: odds ** alike[topic] for topic in asked if topic in alike}
 
     def _asking(self) -> set[int]:
         return {self.index[uid] for uid in self.parts if uid in self.index}

@@ -1,7 +1,7 @@
 """Which question each post belongs to: the evidence is collected, weighed together, and read off.
 
-`evidence` says what speaks for which topic, `belief` weighs it all at once, and this module turns the outcome into
-filings: the most probable topic, how probable it is, what speaks for it most, and what else it may be.
+`evidence` says what speaks for which topic, `belief` weighs it all at once, twice: what the posts are filed under teaches
+the words of each topic, which are evidence again. This module turns the outcome into filings: the most probable topic, how probable it is, what speaks for it most, and what else it may be.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from transcripts.weights import TUNED, Weights
 POSED = 0.99  # the confidence that a post found to pose a question does
 WORTH_SAYING = 0.05  # the least probability of an alternative
 ALTERNATIVES = 3
+ROUGHLY = 2  # sweeps, there and back: enough to learn the words of a topic from what is filed there
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +108,28 @@ def infer(
     weights: Weights = TUNED,
 ) -> Inference:
     """File the posts of a session that has questions, and keep what it was concluded from."""
-    evidence = Evidence(session, readings, questions, moderators, corrections.topics, weights)
-    graph = evidence.graph()
-    graph.settle()
+    evidence, graph = weigh(session, questions, moderators, readings, corrections, weights)
     filings: dict[str, Filing] = {}
     for index, reading in enumerate(readings):
         filings[reading.uid] = _file(index, reading, evidence, graph, corrections)
     return Inference(filings, evidence, graph)
+
+
+def weigh(
+    session: SessionPosts,
+    questions: Sequence[Question],
+    moderators: Sequence[str],
+    readings: Sequence[Reading],
+    corrections: Corrections = NO_CORRECTIONS,
+    weights: Weights = TUNED,
+) -> tuple[Evidence, Graph]:
+    """Collect the evidence and settle all beliefs, before they are read off."""
+    evidence = Evidence(session, readings, questions, moderators, corrections.topics, weights)
+    graph = evidence.graph()
+    graph.settle(ROUGHLY)
+    evidence.learn(graph)
+    graph.settle()
+    return evidence, graph
 
 
 def _file(index: int, reading: Reading, evidence: Evidence, graph: Graph, corrections: Corrections) -> Filing:

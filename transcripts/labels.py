@@ -39,6 +39,9 @@ LABEL = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+SPELLED = re.compile(f"{QUESTION_WORDS}|{ANSWER_WORDS}")  # in folded text; without one of them a label has a digit
+DIGIT = re.compile(r"\d")
+NAMES = re.compile(r"[@#][\w.@-]+")
 BARE = "#"  # the script of a number without a word, as in "1. Which bird?"
 NUMBERED = re.compile(r"(?P<number>\d{1,2})(?:[.)\]:]\)?(?=\s)|[．、）:]|\s[-–—]\s)(?=\s*\S)")
 ALSO = re.compile(r"\s*(?:,|&|\+|and|und|et|y|e)\s*(?:[QA]\s?)?(\d{1,2})(?![\w.:/%])", re.IGNORECASE)
@@ -84,13 +87,15 @@ def plain(text: str | None) -> str:
 
 def words(text: str) -> list[str]:
     """List the words of a plain text, folded, without mentions, hashtags and labels."""
-    bare = re.sub(r"[@#][\w.@-]+", " ", LABEL.sub(" ", text))
+    bare = NAMES.sub(" ", LABEL.sub(" ", text) if _may_hold_label(text) else text)
     return [word.replace("’", "'") for word in WORDS.findall(bare.casefold())]
 
 
 def find_labels(text: str) -> tuple[Label, ...]:
     """Find the labels in a plain text, in order. `Q1 and Q2` are two."""
     found: list[Label] = []
+    if not _may_hold_label(text):
+        return ()
     for match in LABEL.finditer(text):
         word = match["word"].casefold()
         number = int(match["number"]) if match["number"] else NUMBER_WORDS[match["spelled"].casefold()]
@@ -113,6 +118,11 @@ def find_labels(text: str) -> tuple[Label, ...]:
             found.append(Label(kind, number, place, script, match.start(), end))
     unique = {(label.kind, label.number): label for label in reversed(found)}
     return tuple(label for label in found if unique[label.kind, label.number] is label)
+
+
+def _may_hold_label(text: str) -> bool:
+    """Whether it is worth looking closely: most posts have neither a number nor the words for one."""
+    return DIGIT.search(text) is not None or SPELLED.search(text.casefold()) is not None
 
 
 def find_bare(text: str) -> Label | None:

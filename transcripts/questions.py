@@ -15,6 +15,7 @@ from transcripts.model import Question, SessionPosts
 from transcripts.people import is_configured
 from transcripts.reading import Reading, read
 from transcripts.sessions import fold_tag
+from transcripts.similarity import RESTATES, overlap, telling
 
 ACCEPTED = 0.84  # the score from which a numbered post is an official question
 SUPPORTED = 0.5  # by other signs of a moderator
@@ -46,6 +47,10 @@ CHAIRING = re.compile(r"\b(?:moderat\w+|mods?|host\w*|facilitat\w+|lead(?:ing)?|
 TAIL_TAG = re.compile(r" ?[#＃](\w+)[.,;:]*$")
 HEAD_TAG = re.compile(r"[#＃](\w+)[.,;:]* ?")
 
+UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
+)  # Thai, Lao, Burmese, Khmer, kana, Han
+
 SOON = timedelta(minutes=3)
 LATER = timedelta(minutes=10)
 
@@ -70,7 +75,7 @@ class _Draft:
         self.parts.append(reading)
         if text:
             self.said.append(text)
-            self.words |= _content(reading)
+            self.words |= telling(reading.words)
 
 
 def find_questions(
@@ -187,10 +192,10 @@ def _cross_posters(candidates: Mapping[int, list[_Candidate]], best: Mapping[int
     """Find who poses the same questions in the same words: on another network, or as one of several moderators."""
     same: dict[str, int] = {}
     for number, chosen in best.items():
-        words = _content(chosen.reading)
+        words = telling(chosen.reading.words)
         for candidate in candidates[number]:
             reading = candidate.reading
-            mine = _content(reading)
+            mine = telling(reading.words)
             if (
                 reading.author != chosen.reading.author
                 and len(words & mine) >= SAME * max(1, len(words | mine))
@@ -222,6 +227,8 @@ def _candidates(readings: Sequence[Reading], session: SessionPosts, script: str)
         repeats[repost.post_uid] = repeats.get(repost.post_uid, 0) + 1
     labelled: dict[int, list[Reading]] = {}
     for reading in readings:
+        if not reading.labels and (script != BARE or reading.bare is None):
+            continue
         for number in _numbers(reading, script):
             labelled.setdefault(number, []).append(reading)
     found: dict[int, list[_Candidate]] = {}
@@ -232,13 +239,16 @@ def _candidates(readings: Sequence[Reading], session: SessionPosts, script: str)
             after.append(len(users) - (reading.author in users))
             users.add(reading.author)
         after.reverse()
+        last_use = {reading.author: place for place, reading in enumerate(using)}
         before: set[str] = set()
-        for reading, followers in zip(using, after, strict=True):
+        for place, (reading, followers) in enumerate(zip(using, after, strict=True)):
             label = _posing(reading, number, script)
             ahead = len(before) - (reading.author in before)
             if label is not None and ahead <= 2:
                 repeated = max(reading.post.reposts or 0, repeats.get(reading.uid, 0))
-                taken = followers + len(takers.get(reading.uid, set()) - {reading.author}) + (repeated > 0)
+                answering = takers.get(reading.uid, set()) - {reading.author}
+                unlabelled = sum(last_use.get(author, -1) <= place for author in answering)
+                taken = followers + unlabelled + (repeated > 0)
                 lead = (1.0, 0.5, 0.25)[ahead]
                 opens = number <= 1 and taken > 0
                 asks = "?" in reading.text or FIRST_PART.match(after_label(reading.text, label)) is not None
@@ -279,12 +289,17 @@ def _poses(reading: Reading, label: Label, script: str) -> bool:
     if SECOND_PART.match(after_label(reading.text, label)):
         return False
     if label.place is Place.HEAD:
-        return len(rest.split()) >= 2
+        return _count_words(rest) >= 2
     if label.place is Place.TAIL:
         rest = reading.text
     elif FIRST_PART.match(rest) and SENTENCE.search(reading.text[: label.start]):
         return True
-    return "?" in rest and len(rest.split()) >= 4
+    return "?" in rest and _count_words(rest) >= 4
+
+
+def _count_words(text: str) -> int:
+    """Count words, and two letters for one where words are not separated."""
+    return len(text.split()) + len(UNSPACED.findall(text)) // 2
 
 
 def _collect_parts(
@@ -323,8 +338,8 @@ def _part_of(
         if draft is None or label.kind is not Kind.QUESTION or (reading.answers_somebody and not asks):
             continue
         since = reading.at - draft.parts[-1].at
-        similar = _similar(reading, draft)
-        if similar >= 0.6:
+        similar = overlap(telling(reading.words), draft.words)
+        if similar >= RESTATES:
             return label.number, None
         head = label.place is Place.HEAD
         if (
@@ -343,20 +358,9 @@ def _part_of(
         continues = CONTINUED.search(reading.text) or (asks and above == current)
         if since <= SOON and continues and not reading.answers_somebody:
             return current, _posed_text(reading, None)
-    if _similar(reading, draft) >= 0.75 and asks and not reading.answers_somebody:
+    if overlap(telling(reading.words), draft.words) >= 0.75 and asks and not reading.answers_somebody:
         return current, None
     return None, None
-
-
-def _content(reading: Reading) -> set[str]:
-    return {word for word in reading.words if len(word) > 3}
-
-
-def _similar(reading: Reading, draft: _Draft) -> float:
-    """How much of the shorter of two texts is in the other; 0 where there is too little to compare."""
-    mine = _content(reading)
-    shorter = min(len(mine), len(draft.words))
-    return len(mine & draft.words) / shorter if shorter >= 4 else 0.0
 
 
 def _posed_text(reading: Reading, number: int | None, *, bare: bool = False) -> str:

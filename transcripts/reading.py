@@ -47,7 +47,7 @@ class Reading:
         """A number without a word that it opens with, where it has no other label."""
         return None if self.labels else find_bare(self.text)
 
-    @property
+    @cached_property
     def numbers(self) -> frozenset[int]:
         """The numbers that it is labelled with, at its head or tail, as a question or an answer."""
         return frozenset(label.number for label in self.labels if label.place is not Place.MIDDLE)

@@ -1,4 +1,4 @@
-"""How alike the posts of one session are in their words, links and hashtags: tf-idf within the session."""
+"""How alike posts are in their words, links and hashtags: as sets, and by tf-idf within the session."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,8 +7,22 @@ from math import log, sqrt
 
 COMMON = 0.2  # a word in more than this share of the posts says nothing of the topic
 FEW = 12  # posts in which a word may always be
+RESTATES = 0.6  # of the shorter text's words: it asks the same question again
+SHORT = 3  # letters; words no longer say nothing of a question
 MOST = 40  # posts with one word that are compared
+LEAST = 1e-6  # a similarity below it is none
 Vector = Mapping[str, float]
+
+
+def telling(words: Iterable[str]) -> set[str]:
+    """The words by which two questions are compared."""
+    return {word for word in words if len(word) > SHORT}
+
+
+def overlap(one: AbstractSet[str], other: AbstractSet[str]) -> float:
+    """How much of the smaller of two sets of words is in the other; 0 where there is too little to compare."""
+    smaller = min(len(one), len(other))
+    return len(one & other) / smaller if smaller >= 4 else 0.0
 
 
 def vectors(documents: Sequence[Iterable[str]]) -> list[dict[str, float]]:
@@ -44,6 +58,46 @@ class Likeness:
             if word in holding:
                 for place, its in holding[word]:
                     found[place] = found.get(place, 0.0) + value * its
+        return found
+
+
+class Middles:
+    """The middle of each topic's posts, to compare a post with: without the post itself."""
+
+    def __init__(self, many: Sequence[Vector], shares: Mapping[int, Mapping[int, float]], topics: int) -> None:
+        """Add up.
+
+        Args:
+            many: the posts' vectors, of length 1.
+            shares: by a post's place, how far it belongs to which topics.
+            topics: how many there are.
+        """
+        self._many, self._shares, self._topics = many, shares, topics
+        self._totals: dict[str, list[float]] = {}
+        for index, mine in shares.items():
+            for word, value in many[index].items():
+                row = self._totals.get(word)
+                if row is None:
+                    row = self._totals[word] = [0.0] * topics
+                for topic, share in mine.items():
+                    row[topic] += share * value
+        self._squares = [0.0] * topics
+        for row in self._totals.values():
+            self._squares = [one + value * value for one, value in zip(self._squares, row, strict=True)]
+
+    def of(self, index: int) -> dict[int, float]:
+        """The similarity of a post to each topic's others, where there is any."""
+        vector, mine = self._many[index], self._shares.get(index, {})
+        along = [0.0] * self._topics
+        for word, value in vector.items():
+            row = self._totals.get(word)
+            if row is not None:
+                along = [one + value * its for one, its in zip(along, row, strict=True)]
+        found: dict[int, float] = {}
+        for topic, one in enumerate(along):
+            share = mine.get(topic, 0.0)
+            if one - share > LEAST:
+                found[topic] = (one - share) / sqrt(self._squares[topic] - 2 * share * one + share * share)
         return found
 
 

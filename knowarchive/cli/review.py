@@ -2,12 +2,13 @@
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from knowarchive.cli import Context
+from knowarchive.cli.keys import single_keys
 from knowarchive.cli.output import one_line, print_json, print_table, tell
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def command(
             click.echo(one_line(f"{told}; {_summary(moved)}"))
             return
     if not as_json and not changes and sys.stdin.isatty() and sys.stdout.isatty():
-        _Conversation(review, one.zone).hold(limit or LISTED)
+        with single_keys() as read_key:
+            _Conversation(review, one.zone, read_key).hold(limit or LISTED)
         return
     rows = _rows(review, limit or LISTED)
     if as_json:
@@ -135,8 +137,9 @@ def _summary(moved: "Sequence[Moved]") -> str:
 class _Conversation:
     """Asks about one post at a time, and files what a single key says."""
 
-    def __init__(self, review: "Review", zone: "tzinfo") -> None:
+    def __init__(self, review: "Review", zone: "tzinfo", read_key: Callable[[], str]) -> None:
         self.review = review
+        self.read_key = read_key
         self.zone = zone
         self.keys = _keys(review.topics)
         self.done: list[tuple[str, str | None]] = []  # uids with what was said of them before
@@ -167,7 +170,7 @@ class _Conversation:
         """Read keys until one is an answer: how many questions further it leads, or None when it is enough."""
         while True:
             try:
-                key = click.getchar().casefold()
+                key = self.read_key().casefold()
             except (KeyboardInterrupt, EOFError):
                 return None
             if key == "q":

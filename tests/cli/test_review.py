@@ -131,3 +131,25 @@ def test_a_moderator_answers_with_single_keys(archive):
     os.close(terminal.screen)
     session = overrides(archive)["lanternkm"][DATE]
     assert (len(session["topics"]), list(session["roles"].values())) == (1, ["chatter"])
+
+
+def test_keys_typed_ahead_are_all_obeyed_and_arrows_are_none(archive):
+    terminal = Terminal(archive, "review", "lanternkm", DATE, "--limit", "5")
+    terminal.wait_for("q quit")
+    terminal.press("\x1b[A\x1bOB" + "wni" + "q")
+    terminal.wait_for("3 corrections kept in")
+    assert terminal.process.wait(20) == 0
+    os.close(terminal.screen)
+    session = overrides(archive)["lanternkm"][DATE]
+    assert sorted(session["topics"].values()) == ["intro", "none", "wrapup"]
+    assert "roles" not in session
+
+
+def test_corrections_of_a_session_that_there_is_not_are_said(archive, run):
+    given = f'[lanternkm."{DATE}".topics]\n"{BOTH}" = "Q2"\n'
+    for other in ("2023-03-16", f"{DATE}@2100", "soon"):
+        given += f'[lanternkm."{other}".topics]\n"{BOTH}" = "Q1"\n'
+    (archive / "knowarchive.overrides.toml").write_text(given)
+    said = run("review", "lanternkm", DATE, "--json").err.splitlines()
+    assert len(said) == 3
+    assert all("has no such session; list them with: knowarchive sessions lanternkm" in line for line in said)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from knowarchive.errors import ConfigError
-from pipelines.overrides import load_corrections, save_corrections
+from pipelines.overrides import list_unused, load_corrections, save_corrections
 
 ROOT = Path(__file__).parents[2]
 DAY = "2026-03-04"
@@ -103,3 +103,18 @@ def test_two_processes_at_once_do_not_lose_each_others_corrections(path):
     assert len(load_corrections(path, "birdlore", DAY)[0].topics) == 30
     assert tomllib.loads(path.read_text())
     assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_what_no_build_will_ever_use_is_said_in_a_line_each(path):
+    path.write_text(
+        f'[birdlore."{DAY}".topics]\n"x:9" = "Q1"\n[birdlore."2026-03-05".topics]\n"x:9" = "Q1"\n'
+        '[fishlore."2026-03-04".topics]\n"x:9" = "Q1"\n'
+    )
+    assert list_unused(path, {"birdlore"}, lambda _, label: label == DAY) == (
+        (
+            "birds.overrides.toml: '2026-03-05' of birdlore is not used, since it has no such session; "
+            "list them with: knowarchive sessions birdlore"
+        ),
+        "birds.overrides.toml: 'fishlore' is not used, since no chat has that name",
+    )
+    assert list_unused(path.with_name("absent.toml"), set(), lambda *_: False) == list_unused(None, set(), bool) == ()

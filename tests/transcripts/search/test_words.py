@@ -1,0 +1,64 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transcripts.search.words import LONGEST, STEMMERS, exact, places, plain, stem, stemmer_of, words
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Don't PANIC, it’s fine", ["dont", "panic", "its", "fine"]),
+        ("L'école n'est qu’un", ["l", "ecole", "n", "est", "qu", "un"]),
+        ("Crème brûlée, Ålesund, Straße, Łódź", ["creme", "brulee", "alesund", "strasse", "lodz"]),
+        ("cafe\u0301 ＡＢＣ ﬁne", ["cafe", "abc", "fine"]),
+        ("Καλημέρα ΟΔΟΣ", ["καλημερα", "οδοσ"]),
+        ("ёлка, йод", ["елка", "йод"]),
+        ("図書館で", ["図", "書", "館", "で"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),
+        ("مُحَمَّد", ["محمد"]),
+        ("👍🏽 ok 🇫🇷🇩🇪 👩‍🚀", ["👍", "ok", "🇫🇷", "🇩🇪", "👩", "🚀"]),
+        ("#know_ledge @jane!", ["know_ledge", "jane"]),
+        ("", []),
+        ("?!…", []),
+        ("x" * 100, ["x" * LONGEST]),
+    ],
+)
+def test_text_is_cut_into_words_as_readers_of_its_script_see_them(text, found):
+    assert words(text) == found
+
+
+@given(st.text(max_size=200))
+def test_every_word_that_is_indexed_has_its_place_in_the_text(text):
+    found, spans = places(text)
+    for word, (start, end) in zip(found, spans, strict=True):
+        assert 0 <= start < end <= len(text)
+        assert word == plain(word)
+    assert spans == sorted(spans)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], max_codepoint=0x24F), max_size=200))
+def test_words_and_their_places_agree(text):
+    assert places(text)[0] == words(text)
+
+
+def test_whole_values_are_compared_without_case_accents_and_width():
+    assert exact(" Café＿Club ") == "cafe_club"
+    assert exact("did:plc:" + "a" * 80) == "did:plc:" + "a" * 80
+
+
+@pytest.mark.parametrize(
+    ("lang", "language"), [("de-AT", "de"), ("EN", "en"), (None, "en"), ("und", "en"), ("tl", "en"), ("nb", "nb")]
+)
+def test_a_language_without_a_stemmer_falls_back(lang, language):
+    assert stemmer_of(lang) == language
+
+
+@pytest.mark.parametrize("language", STEMMERS)
+def test_every_stemmer_is_there(language):
+    assert stem("a", language)
+
+
+def test_forms_of_a_word_share_their_stem():
+    assert stem("teaching", "en") == stem("teaches", "en") == "teach"
+    assert stem("bibliotheken", "de") == stem("bibliothek", "de")
