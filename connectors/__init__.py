@@ -6,6 +6,7 @@ only when a payload of the format arrives. A new format is one new module and on
 
 import gc
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 #: The module of each format.
 FORMATS: dict[str, str] = {
+    "knowarchive-jsonl": "connectors.knowarchive.lines",
+    "knowarchive-csv": "connectors.knowarchive.table",
+    "knowarchive-parquet": "connectors.knowarchive.parquet",
     "x-v2-jsonl": "connectors.x.v2",
     "x-v1-jsonl": "connectors.x.v1",
     "x-json": "connectors.x.document",
@@ -31,6 +35,9 @@ FORMATS: dict[str, str] = {
 #: How much each format tells: of two observations of the same moment, the one of higher rank is believed. The ranks
 #: are stored with the observations, so a new format takes a number of its own and none is ever renumbered.
 RANKS: dict[str, int] = {
+    "knowarchive-jsonl": 5,  # what was merged says no more than what it was merged from
+    "knowarchive-csv": 4,
+    "knowarchive-parquet": 6,
     "x-v2-jsonl": 40,
     "x-v1-jsonl": 30,
     "x-json": 40,
@@ -46,6 +53,10 @@ CONNECTORS: dict[str, str] = {
     "bluesky": "connectors.bluesky.client",
     "mastodon": "connectors.mastodon.client",
 }
+
+
+#: The module of each network that takes erased posts out of payloads; it offers `own_addresses`.
+REDACTIONS = ("connectors.x.redaction", "connectors.bluesky.redaction", "connectors.mastodon.redaction")
 
 
 def open_connector(source: Source, surroundings: "Surroundings") -> "Connector":
@@ -66,8 +77,8 @@ def rank(name: str) -> int:
 class Mapping(Protocol):
     """What a format's module offers. All functions are pure: no network, no clock, no archive.
 
-    `CUT` says how a file of the format is cut into records: "lines"; "rows" of a table, whose first is the header; or
-    "whole", one JSON value, whose records `count_items` counts.
+    `CUT` says how a file of the format is cut into records: "lines"; "rows" of a table, whose first is the header;
+    "whole", one JSON value, whose records `count_items` counts; or "converted", which `read_lines` reads as JSON lines.
     """
 
     CUT: str
@@ -83,6 +94,9 @@ class Mapping(Protocol):
 
     @staticmethod
     def screen(payload: Payload) -> tuple[Payload, int]: ...
+
+    @staticmethod
+    def redact(payload: Payload, uids: AbstractSet[str]) -> tuple[Payload, int]: ...
 
 
 def load(name: str) -> Mapping:
@@ -124,3 +138,25 @@ def screen(payload: Payload) -> tuple[Payload, int]:
         The payload, unchanged when everything in it is public, and how many posts were dropped.
     """
     return load(payload.format).screen(payload)
+
+
+def redact(payload: Payload, uids: AbstractSet[str]) -> tuple[Payload, int]:
+    """Take out of a payload what some posts say, because they were erased. Pure; doing it again changes nothing.
+
+    Mapping what is left gives these posts without content, and every other record exactly as before. Gone are the
+    posts' own words and attachments wherever the payload has them: copies within reposts and quotes, cards of links to
+    them, and records that cannot be read and name them. Their place in the thread stays, and who wrote them.
+
+    Args:
+        payload: any payload, as it was stored.
+        uids: the posts, of any network.
+
+    Returns:
+        The payload, unchanged where it holds nothing of them, and how many records lost something.
+    """
+    return load(payload.format).redact(payload, uids)
+
+
+def addresses_of(uids: AbstractSet[str]) -> list[str]:
+    """Parts of web addresses by which links to these posts can be recognised."""
+    return [address for name in REDACTIONS for address in import_module(name).own_addresses(uids)]

@@ -57,7 +57,8 @@ class Limits:
     attempts: int = 5
     timeout: float = 30.0  # of one request, to connect and between bytes
     response_bytes: int = 32 << 20
-    dollars: float | None = None  # none: no paid request limit of its own
+    dollars: float | None = None  # what a run may pay; None: no bound of its own
+    dollars_a_month: float | None = None  # what all runs of a UTC month may pay together
     conversation_depth: int = 20
     conversation_posts: int = 2_000
 
@@ -80,7 +81,8 @@ class Surroundings:
     """What a connector may use of the world, all of it replaceable in a test.
 
     `secrets` is the environment or what stands in for it; `state` a private folder for session strings (mode 0600);
-    `user_agent` says honestly who is asking.
+    `user_agent` says honestly who is asking. `now` is the wall clock, aware, for what is said of posts; `elapsed` counts
+    seconds for waits and bounds, because a wall clock may jump.
     """
 
     secrets: Mapping[str, str] = field(repr=False)
@@ -88,6 +90,7 @@ class Surroundings:
     user_agent: str = "knowarchive (archives public hashtag chats)"
     limits: Limits = Limits()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    elapsed: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
 
@@ -98,12 +101,13 @@ class Connector(Protocol):
     platform: ClassVar[str]
     report: Report
 
-    def search(self, query: Query, resume: Payload | None = None) -> Iterator[Payload]:
+    def search(self, query: Query, stored: Sequence[Payload] = ()) -> Iterator[Payload]:
         """Pages of posts with the hashtags, newest first where the network has an order, down to the window's edge.
 
         Args:
             query: what to look for. Pages may hold posts outside the window; they are not cut.
-            resume: the last page that an interrupted run stored; go on after it.
+            stored: what an interrupted run for the same query stored, in order, of its search and of its completing.
+                None of it is asked for again, nor paid for; it is yielded again where its turn comes.
 
         Raises:
             FetchError: whatever the network did; pages yielded before are good.
@@ -116,6 +120,10 @@ class Connector(Protocol):
 
     def look_up(self, posts: Sequence[Post]) -> Iterator[Payload]:
         """The same posts as they are now: edits, counts, deletions as the network states them."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back. Nothing can be asked after that."""
         ...
 
 

@@ -14,10 +14,10 @@ from urllib.request import getproxies, proxy_bypass
 
 import certifi
 import httpx
-import msgspec
 
-from connectors.base import BudgetError, FetchError, Report, Surroundings, TransientFetchError
-from connectors.manners import Pass, check_budget, check_host, decide
+from connectors.base import FetchError, Report, Surroundings, TransientFetchError
+from connectors.bodies import is_whole
+from connectors.manners import Pass, Passage, decide
 
 #: Files or folders of certificates, in the order in which they are looked for.
 BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
@@ -58,11 +58,8 @@ class PoliteTransport(httpx.BaseTransport):
             inner: what opens connections; by default, by the proxies and certificates of the environment.
         """
         self._surroundings = surroundings
-        self._report = report
-        self._origins = frozenset(_origin(str(httpx.URL(server))) for server in servers)  # as httpx writes them
-        self._hosts = frozenset(origin.partition("://")[2] for origin in self._origins)
+        self._passage = Passage(surroundings, report, servers)
         self._inner = inner if inner is not None else EnvironmentTransport()
-        self._started = surroundings.now()
         self.last: Answer | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -75,9 +72,7 @@ class PoliteTransport(httpx.BaseTransport):
         """
         self.last = None
         url = str(request.url)
-        check_host(url, self._hosts)
-        if _origin(url) not in self._origins:
-            raise FetchError(f"refused to follow the server from https to http ({request.url.host})")
+        self._passage.check_address(url)
         request.read()
         request.headers["user-agent"] = self._surroundings.user_agent
         request.headers["accept-encoding"] = "gzip"
@@ -87,10 +82,9 @@ class PoliteTransport(httpx.BaseTransport):
         attempt = 0
         while True:
             attempt += 1
-            check_budget(self._report.requests, self._started, self._surroundings.now(), limits)
-            self._report.requests += 1
+            self._passage.begin()
             answer, trouble = self._send(request, where)
-            if answer is not None and answer.status == 200 and answer.is_json and not _is_whole(answer.body):
+            if answer is not None and answer.status == 200 and answer.is_json and not is_whole(answer.body, ""):
                 answer, trouble = None, "the answer is not whole"
             try:
                 decision = decide(
@@ -108,20 +102,10 @@ class PoliteTransport(httpx.BaseTransport):
                 self.last = answer
                 headers = [(name, value) for name, value in answer.headers.items() if name not in _HOP]
                 return httpx.Response(answer.status, headers=headers, content=answer.body, request=request)
-            self._wait(decision.seconds)
+            self._passage.wait(decision.seconds)
 
     def close(self) -> None:
         self._inner.close()
-
-    def _wait(self, seconds: float) -> None:
-        limits = self._surroundings.limits
-        left = limits.seconds - (self._surroundings.now() - self._started).total_seconds()
-        if seconds >= left:
-            raise BudgetError(
-                f"stopped rather than wait {seconds:,.0f} s: a run may take {limits.seconds:,.0f} s; the next goes on"
-            )
-        self._surroundings.sleep(seconds)
-        self._report.waited += seconds
 
     def _send(self, request: httpx.Request, where: str) -> tuple[Answer | None, str | None]:
         """Send once. Returns an answer, or what went wrong and may go right another time."""
@@ -159,8 +143,7 @@ class PoliteTransport(httpx.BaseTransport):
             size += len(piece)
             if size > limits.response_bytes:
                 raise FetchError(f"{where}: the answer is larger than {limits.response_bytes >> 20} MiB; gave up on it")
-            # A server that sends a byte now and then never runs into the timeout.
-            check_budget(0, self._started, self._surroundings.now(), limits)
+            self._passage.check_time()
             pieces.append(piece)
         return b"".join(pieces)
 
@@ -232,11 +215,6 @@ def trusted(environment: Mapping[str, str]) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
-
-
 def _is_untrusted(error: BaseException) -> bool:
     cause: BaseException | None = error
     while cause is not None:
@@ -244,13 +222,3 @@ def _is_untrusted(error: BaseException) -> bool:
             return True
         cause = cause.__cause__ or cause.__context__
     return False
-
-
-def _is_whole(body: bytes) -> bool:
-    try:
-        msgspec.json.decode(body, type=msgspec.Raw)
-    except RecursionError:
-        return True
-    except ValueError:
-        return False
-    return True

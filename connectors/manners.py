@@ -3,15 +3,24 @@
 The libraries' own waiting is switched off: tweepy's recurses, Mastodon.py's never gives up. Their transports ask here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from connectors.base import BudgetError, CredentialsError, FetchError, Limits, TransientFetchError
+from connectors.base import (
+    BudgetError,
+    CredentialsError,
+    FetchError,
+    Limits,
+    Report,
+    Surroundings,
+    TransientFetchError,
+)
 
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SLOWEST_RETRY = 60.0  # seconds, where the network names no time
 
 
@@ -84,27 +93,90 @@ def reset_after(headers: Mapping[str, str], now: datetime) -> float | None:
     return None
 
 
-def check_host(url: str, allowed: frozenset[str]) -> None:
-    """Refuse to send anything to a host that the source does not name.
+class Passage:
+    """What a source may still do in a run: whom it may ask, how often, for how long. One for all of its requests.
+
+    Args:
+        surroundings: its clock is the one that does not jump.
+        report: counts requests and waits.
+        servers: base addresses. Requests go to their hosts alone, and never from https to http.
+    """
+
+    def __init__(self, surroundings: Surroundings, report: Report, servers: Iterable[str]) -> None:
+        self._surroundings = surroundings
+        self._limits = surroundings.limits
+        self._report = report
+        self._origins = frozenset(_origin(server) for server in servers)
+        self._started = surroundings.elapsed()
+
+    def check_address(self, url: str) -> None:
+        """Refuse to send anything where the source does not say.
+
+        Raises:
+            FetchError: another host, or one that would be asked without encryption.
+        """
+        try:
+            scheme, host = _origin(url)
+        except ValueError:
+            raise FetchError("refused to follow the server to what is no address") from None
+        allowed = {scheme for scheme, known in self._origins if known == host}
+        if not allowed:
+            raise FetchError(f"refused to follow the server to another host ({host[:80]!r})")
+        if scheme not in {*allowed, "https"}:
+            raise FetchError(f"refused to follow the server from https to {scheme[:10]}")
+
+    def begin(self) -> None:
+        """Count a request that is about to be sent.
+
+        Raises:
+            BudgetError: out of requests or out of time.
+        """
+        if self._report.requests >= self._limits.requests:
+            raise BudgetError(
+                f"stopped after {self._limits.requests:,} requests, the bound of one run; the next goes on"
+            )
+        self.check_time()
+        self._report.requests += 1
+
+    def check_time(self) -> None:
+        """While an answer comes: a server that sends a byte now and then never runs into the timeout.
+
+        Raises:
+            BudgetError: out of time.
+        """
+        if self._left() <= 0:
+            raise BudgetError(f"stopped after {self._limits.seconds:,.0f} s, the bound of one run; the next goes on")
+
+    def wait(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            BudgetError: longer than what is left of the run.
+        """
+        if seconds >= self._left():
+            raise BudgetError(
+                f"stopped rather than wait {seconds:,.0f} s: a run may take {self._limits.seconds:,.0f} s; the next goes on"
+            )
+        self._surroundings.sleep(seconds)
+        self._report.waited += seconds
+
+    def _left(self) -> float:
+        return self._limits.seconds - (self._surroundings.elapsed() - self._started)
+
+
+def check_secrecy(server: str, secret: str) -> None:
+    """Refuse to send a secret where everybody on the way can read it.
+
+    Args:
+        server: its base address.
+        secret: the variable that holds what would be sent.
 
     Raises:
-        FetchError: another host; `allowed` are hosts with their port, if any, in lower case.
+        CredentialsError: the server is asked without encryption, and is not this machine.
     """
-    host = urlsplit(url).netloc.rpartition("@")[2].lower()
-    if host not in allowed:
-        raise FetchError(f"refused to follow the server to another host ({host[:80]!r})")
-
-
-def check_budget(requests: int, started: datetime, now: datetime, limits: Limits) -> None:
-    """Stop before a request that the run may not make.
-
-    Raises:
-        BudgetError: out of requests or out of time.
-    """
-    if requests >= limits.requests:
-        raise BudgetError(f"stopped after {requests:,} requests, the bound of one run; the next goes on")
-    if (now - started).total_seconds() >= limits.seconds:
-        raise BudgetError(f"stopped after {limits.seconds:,.0f} s, the bound of one run; the next goes on")
+    parts = urlsplit(server)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise CredentialsError(f"{parts.netloc}: {secret} is not sent over http; write https in the source's server")
 
 
 def refusal(status: int, where: str, secret: str) -> FetchError:
@@ -114,6 +186,14 @@ def refusal(status: int, where: str, secret: str) -> FetchError:
     if status == 403:
         return CredentialsError(f"{where}: the credentials lack a permission; check what {secret} may do")
     return FetchError(f"{where}: refused with status {status}")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Scheme and host of an address, the host with its port if that is unusual. Raises ValueError for none."""
+    parts = urlsplit(url)
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    port = f":{parts.port}" if parts.port not in {None, usual} else ""
+    return parts.scheme, f"{(parts.hostname or '').lower()}{port}"
 
 
 def _moment(value: str, now: datetime) -> datetime | None:

@@ -16,8 +16,8 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import HTTPError, NameResolutionError
 
-from connectors import manners
-from connectors.base import BudgetError, FetchError, Report, Surroundings
+from connectors import bodies, manners
+from connectors.base import FetchError, Report, Surroundings
 
 CHUNK = 1 << 16
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -49,6 +49,16 @@ class Answer:
     headers: Mapping[str, str]  # names in lower case
     at: datetime
 
+    @property
+    def is_html(self) -> bool:
+        """Whether a web page came where JSON was asked for."""
+        return bodies.is_html(self.body, self.headers.get("content-type", ""))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is JSON to its end, or something else altogether. Proxies cut answers and say nothing."""
+        return bodies.is_whole(self.body, self.headers.get("content-type", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
@@ -77,40 +87,37 @@ class Transport(BaseAdapter):
 
     Args:
         name: what messages call the source.
-        hosts: where requests may go, with the port if it is unusual, in lower case.
+        server: its base address; requests go to its host alone.
         surroundings: clock, sleep, limits and the name by which we introduce ourselves.
         report: counts requests and waits.
         sender: sends one request; a plain HTTP adapter unless a test replays an exchange.
-        is_good: whether the body of a good answer is whole. One that is not is asked for again: proxies cut answers and
-            say nothing.
         is_final: whether an answer of a status that mostly passes will not: a paid quota that is used up. It is handed
             on, and waiting for it would be in vain.
+        recall: an answer that is stored already, by its path with parameters; then nothing is sent.
         hand_on: what of an answer's body the library gets to see, where it would make much of it for nothing.
     """
 
     def __init__(
         self,
         name: str,
-        hosts: frozenset[str],
+        server: str,
         surroundings: Surroundings,
         report: Report,
         sender: Sender | None = None,
-        is_good: Callable[[Answer], bool] = lambda _: True,
         is_final: Callable[[Answer], bool] = lambda _: False,
+        recall: Callable[[str], Answer | None] = lambda _: None,
         hand_on: Callable[[Answer], bytes] = lambda answer: answer.body,
     ) -> None:
         super().__init__()
         self.last: Answer | None = None
         self.error: FetchError | None = None  # what the library may hide behind an error of its own
         self._name = name
-        self._hosts = hosts
+        self._passage = manners.Passage(surroundings, report, [server])
         self._surroundings = surroundings
-        self._report = report
         self._sender: Sender = sender or HTTPAdapter(max_retries=0)
-        self._is_good = is_good
         self._is_final = is_final
+        self._recall = recall
         self._hand_on = hand_on
-        self._started = surroundings.now()
 
     def send(
         self,
@@ -128,6 +135,9 @@ class Transport(BaseAdapter):
         """
         del stream, timeout
         self.forget()
+        self.last = self._recall(_path(request.url or ""))
+        if self.last is not None:
+            return _response(request, self.last, self._hand_on(self.last))
         request.headers["User-Agent"] = self._surroundings.user_agent
         options = {"verify": verify, "cert": cert, "proxies": proxies}
         attempt = 0
@@ -158,9 +168,8 @@ class Transport(BaseAdapter):
         surroundings = self._surroundings
         limits, address = surroundings.limits, request.url or ""
         try:
-            manners.check_host(address, self._hosts)
-            manners.check_budget(self._report.requests, self._started, surroundings.now(), limits)
-            self._report.requests += 1
+            self._passage.check_address(address)
+            self._passage.begin()
             outcome = self._exchange(request, options)
             status: int | None = None
             what, headers = "no answer", {}
@@ -175,7 +184,7 @@ class Transport(BaseAdapter):
                     self.last = answer
                     return outcome
                 headers = dict(answer.headers)
-                if answer.status < 300 and not self._is_good(answer):
+                if answer.status < 300 and not answer.is_whole:
                     what = "an answer that is not whole"
                 else:
                     status = answer.status
@@ -193,7 +202,7 @@ class Transport(BaseAdapter):
                 outcome._content = self._hand_on(answer)  # noqa: SLF001 - where requests keeps what it has read
                 return outcome
             if isinstance(decision, manners.Wait):
-                self._wait(decision.seconds)
+                self._passage.wait(decision.seconds)
         except FetchError as error:
             self.error = type(error)(f"{self._name}: {error}")
         return None
@@ -219,15 +228,13 @@ class Transport(BaseAdapter):
             size += len(chunk)
             if size > limits.response_bytes:
                 raise FetchError(f"an answer of more than {limits.response_bytes / (1 << 20):,.0f} MB; not read")
-            if (self._surroundings.now() - self._started).total_seconds() >= limits.seconds:
-                raise FetchError("an answer that does not end; not read")
+            self._passage.check_time()
             chunks.append(chunk)
         return b"".join(chunks)
 
     def _answer(self, request: requests.PreparedRequest, response: requests.Response) -> Answer:
-        parts = urlsplit(request.url or "")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        path = _path(request.url or "")
         return Answer(path, response.status_code, response.content or b"", headers, self._surroundings.now())
 
     def _check_redirect(self, address: str, answer: Answer) -> None:
@@ -237,23 +244,25 @@ class Transport(BaseAdapter):
             return
         try:
             target = urljoin(address, target)
-            scheme = urlsplit(target).scheme
         except ValueError:
             raise FetchError("a redirect that leads nowhere") from None
-        if scheme not in {"https", urlsplit(address).scheme}:
-            raise FetchError(f"refused a redirect from https to {scheme}")
-        manners.check_host(target, self._hosts)
+        self._passage.check_address(target)
 
-    def _wait(self, seconds: float) -> None:
-        surroundings = self._surroundings
-        spent = (surroundings.now() - self._started).total_seconds()
-        if spent + seconds >= surroundings.limits.seconds:
-            raise BudgetError(
-                f"asked to wait {seconds:,.0f} s, more than is left of the run's "
-                f"{surroundings.limits.seconds:,.0f} s; the next goes on"
-            )
-        self._report.waited += seconds
-        surroundings.sleep(seconds)
+
+def _path(url: str) -> str:
+    """What is asked for, with its parameters, without the server."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _response(request: requests.PreparedRequest, answer: Answer, body: bytes) -> requests.Response:
+    """An answer as the library sees it."""
+    response = requests.Response()
+    response.status_code = answer.status
+    response.headers.update(answer.headers)
+    response.url, response.request = request.url or "", request
+    response._content, response._content_consumed = body, True  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+    return response
 
 
 def _describe(error: BaseException) -> _Failed:

@@ -76,7 +76,7 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     withheld: tuple[str, ...] | None = None  # ISO 3166 codes of the countries where the network hides it
     visibility: str | None = None
     consent: str | None = None
-    # Set by the archive, not by mapping:
+    # Set by the archive, not by mapping; `chats` also by an export that is taken back:
     chats: tuple[str, ...] | None = None  # the chats that it was collected for
     collected_at: datetime | None = None
     payload_id: str | None = None
@@ -84,6 +84,34 @@ class Post(msgspec.Struct, frozen=True, gc=False):
     @property
     def platform(self) -> str:
         return self.uid.partition(":")[0]
+
+
+#: What is gone with a post that is erased. The rest is its place: when, by whom, in which thread, in answer to what.
+CONTENT = (
+    "text",
+    "warning",
+    "lang",
+    "hashtags",
+    "mentions",
+    "links",
+    "media",
+    "poll",
+    "quote_of",
+    "likes",
+    "reposts",
+    "replies",
+    "quotes",
+    "withheld",
+)
+
+#: What `consent` says where a source shows all that a person declares, and it is nothing that binds us. Only so can a
+#: wish that was withdrawn be told from one that a source does not show.
+NO_WISH = "none"
+
+
+def without_content(post: Post) -> Post:
+    """What remains of a post that is erased."""
+    return msgspec.structs.replace(post, **dict.fromkeys(CONTENT))
 
 
 class Account(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -101,6 +129,7 @@ class Account(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     following: int | None = None
     posts: int | None = None
     consent: str | None = None
+    chats: tuple[str, ...] | None = None  # set by the archive, or by an export that is taken back
     collected_at: datetime | None = None
     payload_id: str | None = None
 
@@ -119,6 +148,7 @@ class Repost(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     at: datetime | None = None
     id: str | None = None
     observed_at: datetime | None = None
+    chats: tuple[str, ...] | None = None  # set by the archive, or by an export that is taken back
     collected_at: datetime | None = None
     payload_id: str | None = None
 

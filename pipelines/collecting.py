@@ -1,26 +1,35 @@
 """Collect a session from its sources: fetch, store each page at once, map, complete the conversations, keep the ledger.
 
-Every page is durable before the next is asked for. A run that was killed is found by its pages, whose pull has no line
-in the ledger, and goes on after the last of them. Sources fail apart from one another.
+Every page is durable before the next is asked for. A run that did not come to its end, killed or stopped by an error or a
+budget, is found by its pages: their pull has no line of its own in the ledger. The next run goes through the same steps,
+and asks for nothing that they hold. Sources fail apart from one another.
 """
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
 
 import connectors
-from connectors.base import Connector, FetchError, Query, Surroundings
+from connectors.base import FetchError, Query, Report, Surroundings
 from knowarchive import __version__
 from knowarchive.config import Chat, Source
 from knowarchive.model import Payload, Post
+from pipelines.erasing import erase_learnt
+from pipelines.understanding import understand_page
 from storage.archive import Archive, Run
-from storage.preparing import prepare
+from storage.erasure import Erasure, asked_for
 from storage.staging import Outcome, Staging
 from transcripts.model import Window
 from transcripts.sessions import select
 
-RESUMABLE = timedelta(hours=12)  # older pages are of another day's network; cursors are dead by then
+#: How long an interrupted run can be gone on with. Then its pages are of another day's network, and the next begins anew;
+#: but what was paid for is good as long as recent search reaches back.
+RESUMABLE = {"x": timedelta(days=7), "bluesky": timedelta(hours=12), "mastodon": timedelta(hours=12)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,9 @@ class Collected:
     waited: float = 0.0
     cost: float = 0.0
     gaps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what a reader should know though nothing is missing
     error: str | None = None
+    deleted: int = 0  # posts that the network says are deleted, erased now
 
 
 def source_name(source: Source) -> str:
@@ -54,6 +65,9 @@ def collect_session(
 ) -> Iterator[Collected]:
     """Collect a session's sources one after the other. One that fails comes back as failed and stops none.
 
+    The ledger gets its lines when all are through: until then a run that is killed is one that can be gone on with, and
+    what its first sources gave is not asked for again either.
+
     Args:
         archive: where to.
         chat: whose session it is.
@@ -65,13 +79,27 @@ def collect_session(
     Raises:
         StorageError: the archive cannot be written.
     """
+    runs: list[SourceRun] = []
     for source in chat.source if sources is None else sources:
-        run = _CollectRun(archive, chat, window, source, surroundings, on_progress)
-        yield run.collect()
+        runs.append(SourceRun(archive, chat, window, source, surroundings, on_progress))
+        yield runs[-1].gather()
+    for run in runs:
+        run.close()
 
 
-class _CollectRun:
-    """One source's part of collecting a session."""
+class SourceRun:
+    """One source's part of collecting a session, or of refreshing it.
+
+    Args:
+        archive: where to.
+        chat: whose session it is.
+        window: the session.
+        source: where from.
+        surroundings: the world.
+        on_progress: see `collect_session`.
+        kind: the kind of run, for the ledger.
+        known: posts that the archive has and that the network is asked about, where the run does not come upon them.
+    """
 
     def __init__(
         self,
@@ -81,6 +109,8 @@ class _CollectRun:
         source: Source,
         surroundings: Surroundings,
         on_progress: Callable[[str, int], None],
+        kind: str = "collect",
+        known: Iterable[Post] = (),
     ) -> None:
         self._archive = archive
         self._chat = chat
@@ -89,97 +119,126 @@ class _CollectRun:
         self._on_progress = on_progress
         self._source = source
         self._name = source_name(source)
-        self._prefix = f"{chat.name}:{window.label}:{self._name}:"
-        self._query = Query(tuple(tag.removeprefix("#") for tag in chat.hashtags), window.opens, window.closes)
-        self._posts: dict[str, Post] = {}
+        self._kind = kind
+        self._prefix = f"{'' if kind == 'collect' else kind + ':'}{chat.name}:{window.label}:{self._name}:"
+        self._query = Query(tuple(tag.lstrip("#＃") for tag in chat.hashtags), window.opens, window.closes)
+        self._stored: dict[str, tuple[Payload, dict[str, Any]]] = {}  # what is left of an interrupted run, by payload
+        self._known = tuple(known)
+        self._posts = {post.uid: post for post in self._known}
+        self._met: set[str] = set()  # posts of which this run's pages say something
+        self._erased: dict[str, Erasure] = {}
         self._screened = 0
         self._seen = 0
+        self._line: Run | None = None  # for the ledger, when the run is over
 
-    def collect(self) -> Collected:
+    def run(self) -> Collected:
+        """Do it, and say so in the ledger."""
+        collected = self.gather()
+        self.close()
+        return collected
+
+    def close(self) -> None:
+        """Write the ledger's line. That of a run that ended early does not close its pull, so that the next goes on."""
+        if self._line is not None:
+            self._archive.record(self._line)
+
+    def gather(self) -> Collected:
+        """Do it, as far as the network and the limits allow."""
         started = self._surroundings.now()
-        pull = f"{self._prefix}{uuid.uuid4().hex}"
-        stored = self._archive.unfinished_pull(self._prefix, started - RESUMABLE)
-        if stored:
-            pull = str(stored[0][1]["pull"])
-        connector: Connector | None = None
-        error: FetchError | None = None
+        self._erased = asked_for(self._archive)
+        unfinished = self._archive.unfinished_pull(self._prefix, started - RESUMABLE[self._source.platform])
+        self._stored = {payload.payload_id: (payload, added) for payload, added in unfinished}
+        pull = str(unfinished[0][1]["pull"]) if unfinished else f"{self._prefix}{uuid.uuid4().hex}"
+        report, error = Report(), None
         with Staging(self._archive, now=started, chat=self._chat.name, pull=pull) as staging:
-            last: Payload | None = None
-            for payload, added in stored:
-                self._understand(staging, payload, added)
-                last = payload
             try:
-                connector = connectors.open_connector(self._source, self._surroundings)
-                for payload in connector.search(self._query, resume=last):
-                    self._understand(staging, payload)
-                for payload in connector.complete(self._members(), self._query):
-                    self._understand(staging, payload)
+                with closing(connectors.open_connector(self._source, self._surroundings)) as connector:
+                    report = connector.report
+                    for payload in connector.search(self._query, [payload for payload, _ in unfinished]):
+                        self._understand(staging, payload)
+                    for payload in connector.look_up([post for post in self._known if post.uid not in self._met]):
+                        self._understand(staging, payload)
+                    for payload in connector.complete(self._members(), self._query):
+                        self._understand(staging, payload)
             except FetchError as caught:
                 error = caught
+            for payload, _ in list(self._stored.values()):  # not come to again: it is good all the same
+                self._understand(staging, payload)
             outcome = staging.finish()
-        return self._record(pull, started, connector, outcome, error)
+        gone = [post for post in self._posts.values() if post.deleted_at is not None]
+        deleted = erase_learnt(self._archive, self._erased, gone, now=self._surroundings.now())
+        return replace(self._conclude(pull, started, report, outcome, error), deleted=deleted)
 
-    def _understand(self, staging: Staging, payload: Payload, stored: dict[str, object] | None = None) -> None:
+    def _understand(self, staging: Staging, payload: Payload) -> None:
         """Screen, store and map a page."""
-        public, dropped = connectors.screen(payload)
-        mapped = connectors.map_payload(public)
-        prepared = prepare(public, mapped, connectors.rank(public.format))
-        if stored is None:
+        understood = understand_page(payload, self._erased.keys())
+        prepared = understood.prepared
+        _, added = self._stored.pop(prepared.payload_id, (None, None))
+        if added is None:
             staging.add(prepared)
         else:
-            staging.add_stored(prepared, stored)
-        self._screened += dropped
-        self._seen += mapped.seen
-        for post in mapped.posts:
-            self._posts.setdefault(post.uid, post)
+            staging.add_stored(prepared, added)
+        self._screened += understood.dropped
+        self._seen += prepared.seen
+        for post in understood.mapped.posts:
+            self._posts[post.uid] = _merged(self._posts.get(post.uid), post)
+            if post.text is not None or post.deleted_at is not None:
+                self._met.add(post.uid)
         self._on_progress(self._name, self._seen)
 
     def _members(self) -> tuple[Post, ...]:
         return select(self._posts.values(), self._window, self._chat.hashtags, self._chat.name)
 
-    def _record(
-        self, pull: str, started: datetime, connector: Connector | None, outcome: Outcome, error: FetchError | None
+    def _conclude(
+        self, pull: str, started: datetime, report: Report, outcome: Outcome, error: FetchError | None
     ) -> Collected:
-        report = connector.report if connector else None
-        gaps = tuple(report.gaps) if report else ()
+        gaps = tuple(report.gaps)
         if error:
             status = "failed" if not outcome.payloads else "incomplete"
             gaps = (*gaps, str(error))
         else:
             status = "incomplete" if gaps or outcome.quarantined else "done"
-        self._archive.record(
-            Run(
-                run_id=pull,
-                kind="collect",
-                chat=self._chat.name,
-                source=self._name,
-                status=status,
-                started_at=started,
-                finished_at=self._surroundings.now(),
-                since=self._window.opens,
-                until=self._window.closes,
-                pages=outcome.payloads,
-                requests=report.requests if report else 0,
-                seen=outcome.seen,
-                new=outcome.new,
-                changed=outcome.changed,
-                quarantined=outcome.quarantined,
-                screened=self._screened,
-                waited=report.waited if report else 0.0,
-                gaps=gaps,
-                cost=report.cost if report else 0.0,
-                error=str(error) if error else None,
-                version=__version__,
-            )
+        self._line = Run(
+            run_id=f"{pull}:{uuid.uuid4().hex[:8]}" if error else pull,
+            kind=self._kind,
+            chat=self._chat.name,
+            source=self._name,
+            status=status,
+            started_at=started,
+            finished_at=self._surroundings.now(),
+            since=self._window.opens,
+            until=self._window.closes,
+            pages=outcome.payloads,
+            requests=report.requests,
+            seen=outcome.seen,
+            new=outcome.new,
+            changed=outcome.changed,
+            quarantined=outcome.quarantined,
+            screened=self._screened,
+            waited=report.waited,
+            gaps=gaps,
+            notes=tuple(report.notes),
+            cost=report.cost,
+            error=str(error) if error else None,
+            version=__version__,
         )
         return Collected(
             source=self._name,
             status=status,
             outcome=outcome,
             screened=self._screened,
-            requests=report.requests if report else 0,
-            waited=report.waited if report else 0.0,
-            cost=report.cost if report else 0.0,
+            requests=report.requests,
+            waited=report.waited,
+            cost=report.cost,
             gaps=gaps,
+            notes=tuple(report.notes),
             error=str(error) if error else None,
         )
+
+
+def _merged(before: Post | None, post: Post) -> Post:
+    """What pages that came one after the other say of a post together."""
+    if before is None:
+        return post
+    known = {name: value for name in post.__struct_fields__ if (value := getattr(post, name)) is not None}
+    return msgspec.structs.replace(before, **known)

@@ -13,8 +13,10 @@ from connectors.files.reader import read_file
 from knowarchive import __version__
 from knowarchive.errors import KnowarchiveError, ReadError, StorageError
 from knowarchive.model import Quarantined
+from pipelines.erasing import erase_learnt
 from pipelines.understanding import understand_all
 from storage.archive import Archive, Run
+from storage.erasure import asked_for
 from storage.staging import Outcome, Staging
 
 
@@ -83,13 +85,14 @@ def import_file(
         nonlocal read
         read = consumed
 
+    erased = asked_for(archive)
     try:
         with Staging(archive, chat=chat, now=started) as staging:
             try:
                 records = read_file(
                     source.path, stream=source.stream, origin=source.origin, format=format_name, on_progress=count
                 )
-                for record in understand_all(records, processes=processes):
+                for record in understand_all(records, erased=frozenset(erased), processes=processes):
                     if isinstance(record, Quarantined):
                         staging.quarantine(record)
                         quarantined = [record]
@@ -104,6 +107,7 @@ def import_file(
             except CutError as error:
                 gaps.append(_named(error, source))
             outcome = staging.finish()
+        erase_learnt(archive, erased, now=now())
     except StorageError:
         raise
     except (ReadError, OSError) as error:

@@ -15,6 +15,7 @@ from knowarchive.errors import ConflictError, StorageError
 from knowarchive.model import Account, Payload, Post, Quarantined, Repost
 from storage import columns, folding, queries
 from storage.schema import ACCOUNTS, PAYLOADS, POSTS, QUARANTINE, REPOSTS, RUNS, TABLES, Table
+from storage.scratch import Scratch
 from storage.tables import DataFile, StoredTable
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     screened: int | None = None
     waited: float | None = None
     gaps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     cost: float | None = None
     error: str | None = None
     version: str | None = None
@@ -67,6 +69,7 @@ class Archive:
         self.url = url
         self.state = state
         self._duckdb: DuckDBPyConnection | None = None
+        self._scratch = Scratch(state / "scratch")
         if "://" not in url and Path(url).exists() and not Path(url).is_dir():
             raise StorageError(f"{url}: is a file, not a folder; set archive.url to a folder")
         if "://" not in url and MISREAD.search(str(Path(url).absolute())):
@@ -77,14 +80,8 @@ class Archive:
         self.tables = {name: StoredTable(url, spec) for name, spec in TABLES.items()}
 
     def scratch(self) -> Path:
-        """The folder for temporary files, made private."""
-        folder = self.state / "scratch"
-        try:
-            self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folder.mkdir(exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise StorageError(f"{folder}: cannot be made: {error.strerror}; set archive.state to a folder") from error
-        return folder
+        """The process's folder for temporary files, private, and gone with the process."""
+        return self._scratch.path()
 
     @contextlib.contextmanager
     def connect(self, *, alone: bool = False) -> Iterator["DuckDBPyConnection"]:
@@ -102,7 +99,7 @@ class Archive:
                 f"SET GLOBAL TimeZone = 'UTC'; SET memory_limit = '{MEMORY_LIMIT}'; SET preserve_insertion_order = false; "
                 "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
             )
-            database.execute("SET temp_directory = $folder", {"folder": str(self.state / "scratch" / "duckdb")})
+            database.execute("SET temp_directory = $folder", {"folder": str(self._scratch.spill)})
             if not alone:
                 self._duckdb = database
         con = database if alone else database.cursor()
@@ -156,6 +153,13 @@ class Archive:
             times = con.sql("SELECT created_at FROM stored ORDER BY created_at").to_arrow_table()["created_at"]
         return times.to_pylist()  # type: ignore[no-any-return]
 
+    def versions(self, uid: str) -> list[Post]:
+        """What a post was observed to say, oldest first, wherever two neighbours differ in their text."""
+        with self.connect() as con:
+            self.scan(con, POSTS, self.tables["posts"].files(), "stored")
+            rows = con.sql(queries.VERSIONS, params={"uid": uid}).to_arrow_table()
+        return columns.posts_from(rows)
+
     def reposts(self, since: datetime, until: datetime) -> list[Repost]:
         """Reposts of posts made in the window, in order of time."""
         rows = self._merged(REPOSTS, queries.merged_reposts, since, until)
@@ -196,7 +200,8 @@ class Archive:
             self.scan(con, RUNS, self.tables["runs"].files(), "stored")
             rows = con.sql("SELECT * FROM stored ORDER BY started_at, run_id").to_arrow_table()
         found = [
-            Run(**{**row, "gaps": tuple(row["gaps"] or ())}) for row in rows.select(Run.__struct_fields__).to_pylist()
+            Run(**{**row, "gaps": tuple(row["gaps"] or ()), "notes": tuple(row["notes"] or ())})
+            for row in rows.select(Run.__struct_fields__).to_pylist()
         ]
         return [
             run
@@ -245,6 +250,7 @@ class Archive:
         con.execute(f"CREATE VIEW payloads AS {queries.DISTINCT_PAYLOADS.format(source='payloads_rows')}")
         con.execute(f"CREATE VIEW quarantine AS {queries.DISTINCT_QUARANTINE.format(source='quarantine_rows')}")
         con.execute("CREATE VIEW runs AS SELECT * FROM runs_rows")
+        con.execute("CREATE VIEW erasures AS SELECT * FROM erasures_rows")
 
     # Writing
 
@@ -299,7 +305,7 @@ class Archive:
     def record(self, run: Run) -> None:
         """Add a line to the ledger."""
         stored = self.tables["runs"]
-        row = {**msgspec.structs.asdict(run), "gaps": list(run.gaps)}
+        row = {**msgspec.structs.asdict(run), "gaps": list(run.gaps), "notes": list(run.notes)}
         stored.commit(stored.write(pa.Table.from_pylist([row], schema=RUNS.schema)))
 
     # Maintenance
@@ -395,7 +401,7 @@ class Archive:
             with stored.open_file(file) as source:
                 reader = pq.ParquetFile(source)
                 for group in range(reader.num_row_groups):
-                    rows = reader.read_row_group(group)
+                    rows = columns.in_shape(reader.read_row_group(group), PAYLOADS)
                     keys = list(zip(rows["payload_id"].to_pylist(), rows["chat"].to_pylist(), strict=True))
                     keep = [key not in seen and not seen.add(key) for key in keys]  # type: ignore[func-returns-value]
                     yield rows.filter(pa.array(keep))

@@ -16,22 +16,35 @@ from storage.schema import ACCOUNTS, PAYLOADS, POSTS, QUARANTINE, REPOSTS, TIME,
 pa.set_memory_pool(pa.system_memory_pool())
 
 _STRUCTS: dict[str, type[msgspec.Struct]] = {"mentions": Mention, "links": Link, "media": Media, "poll": PollOption}
-_OF_SOURCE = frozenset({"rank", "chat", "collected_at", "payload_id"})
+_OF_SOURCE = frozenset({"rank", "collected_at", "payload_id"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Record = TypeVar("_Record", bound=msgspec.Struct)
+_Dated = TypeVar("_Dated", Post, Account, Repost)
 
 
 def post_table(posts: Sequence[Post]) -> pa.Table:
     """Columns of posts as they are staged: without those that all posts of a payload have in common."""
-    return _table(POSTS, posts)
+    return _table(POSTS, _each_chat(posts))
 
 
 def account_table(accounts: Sequence[Account]) -> pa.Table:
-    return _table(ACCOUNTS, accounts)
+    return _table(ACCOUNTS, _each_chat(accounts))
 
 
 def repost_table(reposts: Sequence[Repost]) -> pa.Table:
-    return _table(REPOSTS, reposts, key=[repost_key(repost) for repost in reposts])
+    records = _each_chat(reposts)
+    return _table(REPOSTS, records, key=[repost_key(repost) for repost in records])
+
+
+def _each_chat(records: Sequence[_Dated]) -> Sequence[_Dated]:
+    """Records, each for one chat at most: one that says that it was collected for several tells each of them."""
+    if not any(record.chats for record in records):
+        return records
+    return [
+        msgspec.structs.replace(record, chats=(chat,)) if chat else record
+        for record in records
+        for chat in record.chats or (None,)
+    ]
 
 
 def staged_schema(table: Table) -> pa.Schema:
@@ -69,6 +82,22 @@ def payload_table(rows: Collection[tuple[Payload, Mapping[str, Any]]]) -> pa.Tab
     bodies = _binary([payload.body for payload, _ in rows])
     small = pa.Table.from_pylist(records, schema=PAYLOADS.schema.remove(PAYLOADS.schema.get_field_index("body")))
     return small.append_column("body", bodies).select(PAYLOADS.schema.names)
+
+
+def in_shape(rows: pa.Table, spec: Table) -> pa.Table:
+    """Rows of a data file, which may be older than some column of the table: there it is unknown."""
+    for name, kind in spec.columns.items():
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, kind))
+    return rows.select(list(spec.columns))
+
+
+def with_bodies(rows: pa.Table, bodies: Sequence[bytes], redacted: Sequence[int | None]) -> pa.Table:
+    """Rows of payloads with other bodies, of which `redacted` counts the records that lost something."""
+    sizes = pa.array([len(body) for body in bodies], pa.int64())
+    for name, values in (("body", _binary(bodies)), ("size", sizes), ("redacted", pa.array(redacted, pa.int64()))):
+        rows = rows.set_column(rows.column_names.index(name), name, values)
+    return rows
 
 
 def _binary(values: Sequence[bytes]) -> pa.ChunkedArray:
@@ -116,6 +145,7 @@ def _table(spec: Table, records: Sequence[msgspec.Struct], **given: Sequence[Any
     if not records:
         return schema.empty_table()
     values = {**_transposed(records), **given}
+    values["chat"] = [chats[0] if chats else None for chats in values["chats"]]
     arrays = []
     for name, kind in zip(schema.names, schema.types, strict=True):
         if name in _STRUCTS:

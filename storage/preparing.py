@@ -17,7 +17,8 @@ class Prepared:
     """What a payload says, in columns.
 
     `rank` orders formats that tell of the same moment: more tells more. `payload` is None only on the way between
-    processes.
+    processes. `payload_id` is that of the bytes before anything erased was taken out of them, and `redacted` counts the
+    records that lost something.
     """
 
     payload: Payload | None
@@ -30,15 +31,18 @@ class Prepared:
     seen: int
     span: tuple[datetime, datetime] | None
     newest: datetime | None
+    redacted: int = 0
 
 
-def prepare(payload: Payload, mapped: Mapped, rank: int) -> Prepared:
-    """Turn what a payload says into columns. Pure."""
+def prepare(
+    payload: Payload, mapped: Mapped, rank: int, *, payload_id: str | None = None, redacted: int = 0
+) -> Prepared:
+    """Turn what a payload says into columns. Pure. `payload_id` is needed for a payload that was redacted."""
     times = [post.created_at for post in mapped.posts]
     times += mapped.span or ()
     return Prepared(
         payload=payload,
-        payload_id=payload.payload_id,
+        payload_id=payload_id or payload.payload_id,
         rank=rank,
         posts=columns.post_table(mapped.posts),
         accounts=columns.account_table(mapped.accounts),
@@ -47,4 +51,5 @@ def prepare(payload: Payload, mapped: Mapped, rank: int) -> Prepared:
         seen=mapped.seen,
         span=mapped.span,
         newest=max(times, default=None),
+        redacted=redacted,
     )

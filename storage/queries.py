@@ -5,11 +5,13 @@ the newest that knows the field wins, and of two that are equal in both, the gre
 order in which they were stored, so importing in any order, twice, or from many processes gives the same posts.
 
 **Folding.** An observation that wins nothing (all that it knows, newer ones know too) can be dropped without changing
-any merge, now or after older observations arrive; one whose text differs from every newer text is history and stays.
+any merge, now or after older observations arrive; one whose text differs from a newer text is history and stays, and so
+is an account's whose handle differs.
 """
 
 from collections.abc import Iterable
 
+from knowarchive.model import CONTENT
 from storage.schema import ACCOUNTS, POSTS, REPOSTS, Table
 
 # Columns that readers see but that are not stored where they follow from the uid.
@@ -21,17 +23,23 @@ SELECT * REPLACE (
                             THEN 'https://x.com/' || coalesce(author_handle, 'i') || '/status/' || substr(uid, 3)
                             WHEN starts_with(uid, 'bluesky:')
                             THEN 'https://bsky.app/profile/' || substr(split_part(uid, '/', 1), 9)
-                                 || '/post/' || split_part(uid, '/', -1) END) AS url),
+                                 || '/post/' || split_part(uid, '/', -1) END) AS url,
+         {content}),
        split_part(uid, ':', 1) AS platform
 FROM ({merged})
 """
 
 
-def merged(table: Table, source: str, where: str = "TRUE") -> str:
-    """One row per key of the observations in `source` that satisfy `where`."""
+def merged(table: Table, source: str, where: str = "TRUE", *, is_distinct: bool = False) -> str:
+    """One row per key of the observations in `source` that satisfy `where`; `is_distinct`: no key is there twice."""
     key = table.key
     rows = f"(SELECT * FROM {source} WHERE {where})"
     kept = _names(table.fields)
+    if is_distinct:
+        return f"""
+        SELECT {key}, {kept}, observed_at, CASE WHEN chat IS NOT NULL THEN [chat] END AS chats, collected_at, payload_id
+        FROM {rows}
+        """
     newest = ", ".join(f'{_newest(name)} AS "{name}"' for name in table.fields)
     return f"""
     WITH repeated AS MATERIALIZED (SELECT {key} FROM {rows} GROUP BY {key} HAVING count(*) > 1)
@@ -44,20 +52,21 @@ def merged(table: Table, source: str, where: str = "TRUE") -> str:
     """
 
 
-def merged_posts(source: str, where: str = "TRUE") -> str:
-    """`merged` with id, url and platform derived: the contract's `posts`."""
-    return _DERIVED_POSTS.format(merged=merged(POSTS, source, where))
+def merged_posts(source: str, where: str = "TRUE", *, is_distinct: bool = False) -> str:
+    """`merged` with id, url and platform derived: the contract's `posts`. A deleted one has no content, whatever tells."""
+    content = ", ".join(f'CASE WHEN deleted_at IS NULL THEN "{name}" END AS "{name}"' for name in CONTENT)
+    return _DERIVED_POSTS.format(merged=merged(POSTS, source, where, is_distinct=is_distinct), content=content)
 
 
-def merged_accounts(source: str, where: str = "TRUE") -> str:
-    return merged(ACCOUNTS, source, where)
+def merged_accounts(source: str, where: str = "TRUE", *, is_distinct: bool = False) -> str:
+    return merged(ACCOUNTS, source, where, is_distinct=is_distinct)
 
 
-def merged_reposts(source: str, where: str = "TRUE") -> str:
+def merged_reposts(source: str, where: str = "TRUE", *, is_distinct: bool = False) -> str:
     """`merged` with the network's id of the repost, which is in its key."""
     return f"""
     SELECT *, CASE WHEN NOT contains(key, ' ') THEN substr(key, strpos(key, ':') + 1) END AS id
-    FROM ({merged(REPOSTS, source, where)})
+    FROM ({merged(REPOSTS, source, where, is_distinct=is_distinct)})
     """
 
 
@@ -78,6 +87,37 @@ WITH pulls AS (
     WHERE starts_with(pull, $prefix) AND collected_at >= $since AND pull NOT IN (SELECT run_id FROM finished)
     GROUP BY pull ORDER BY newest DESC, pull LIMIT 1)
 SELECT DISTINCT ON (payload_id) * FROM stored SEMI JOIN pulls USING (pull)
+"""
+
+# `erased` has the uids, `addresses` parts of web addresses that lead to them.
+_IS_ERASED = "uid IN (SELECT uid FROM erased)"
+_SHOWS = "len(list_filter(addresses, lambda address: contains(link.url, address))) > 0"
+_ADDRESSES = "(SELECT coalesce(list(address), []) AS addresses FROM addresses)"
+
+ASKED_FOR = """
+SELECT uid, any_value(reason) AS reason, min(created_at) AS created_at, min(asked_at) AS asked_at
+FROM erasures GROUP BY uid
+"""
+
+# What an erasure left undone, or nobody has begun: deletions that were learnt of, and erasures that are not done.
+UNERASED = """
+WITH asked AS (
+    SELECT uid, any_value(reason) AS reason, min(created_at) AS created_at, min(asked_at) AS asked_at,
+           bool_or(done_at IS NOT NULL) AS is_done
+    FROM erasures GROUP BY uid)
+SELECT uid, reason, created_at, asked_at FROM asked WHERE NOT is_done
+UNION ALL
+SELECT uid, 'deleted', min(created_at), min(deleted_at) FROM stored
+WHERE deleted_at IS NOT NULL AND uid NOT IN (SELECT uid FROM asked) GROUP BY uid
+ORDER BY uid
+"""
+
+# Bound: $uid.
+VERSIONS = """
+SELECT *, CASE WHEN chat IS NOT NULL THEN [chat] END AS chats, split_part(uid, ':', 1) AS platform
+FROM (SELECT *, lag(text) OVER (ORDER BY observed_at, rank, text) AS before
+      FROM stored WHERE uid = $uid AND text IS NOT NULL)
+WHERE text IS DISTINCT FROM before ORDER BY observed_at, rank, text
 """
 
 DISTINCT_QUARANTINE = """
@@ -103,7 +143,7 @@ def staged(table: Table, spilled: str, in_memory: str, sources: str) -> str:
     filled = {
         "observed_at": "coalesce(observed_at, source_observed_at) AS observed_at",
         "rank": "source_rank AS rank",
-        "chat": "source_chat AS chat",
+        "chat": "coalesce(chat, source_chat) AS chat",
         "collected_at": "source_at AS collected_at",
         "payload_id": "source_payload AS payload_id",
     }
@@ -174,13 +214,14 @@ def contested(table: Table) -> str:
 def weighed(table: Table) -> str:
     """The narrow table `weighed`: of every contested observation in `batch`, what newer ones know, by bit masks.
 
-    `tells` says whether it wins anything, `is_history` whether its text differs from a newer one, `is_alone` whether
+    `tells` says whether it wins anything, `is_history` whether its text, or handle, differs from a newer one, `is_alone` whether
     no other observation is of the same moment.
     """
     key = table.key
     knows = _mask(f'"{name}" IS NOT NULL' for name in _told_fields(table))
     # The hash of NULL is a number too, and would make a text of what is unknown.
-    text = "CASE WHEN text IS NOT NULL THEN hash(text) END" if "text" in table.fields else "NULL::UBIGINT"
+    history = table.history
+    text = f'CASE WHEN "{history}" IS NOT NULL THEN hash("{history}") END' if history else "NULL::UBIGINT"
     moment = "{'observed_at': observed_at, 'rank': rank}"
     return f"""
     CREATE OR REPLACE TEMP TABLE weighed AS
@@ -223,7 +264,7 @@ def told(table: Table) -> tuple[str, str]:
             LEFT JOIN known k ON k.{key} = f.{key} AND k.chat IS NOT DISTINCT FROM f.chat
                              AND k.observed_at = f.observed_at AND k.rank = f.rank
             WHERE {wins} & ~f.known & ~{beaten} <> 0
-               OR (f.is_history AND {beaten} & {_bit(table, "text")} = 0)""",
+               OR (f.is_history AND {beaten} & {_bit(table, table.history)} = 0)""",
     )
 
 
@@ -269,6 +310,25 @@ def count_changed(table: Table, before: str, after: str) -> str:
     SELECT count(*) FROM ({merged(table, before)}) b JOIN ({merged(table, after)}) a USING ({table.key})
     WHERE ({old}) IS DISTINCT FROM ({new})
     """
+
+
+def blanked(source: str) -> str:
+    """Observations of posts, those that are `erased` without content, and links to them without the page's title."""
+    content = ", ".join(
+        f'CASE WHEN {_IS_ERASED} THEN NULL ELSE "{name}" END AS "{name}"' for name in CONTENT if name != "links"
+    )
+    links = (
+        f"CASE WHEN {_IS_ERASED} THEN NULL ELSE list_transform(links, lambda link: CASE WHEN {_SHOWS} "
+        "THEN {'url': link.url, 'title': NULL} ELSE link END) END AS links"
+    )
+    return f"(SELECT * EXCLUDE (addresses) REPLACE ({content}, {links}) FROM {source} CROSS JOIN {_ADDRESSES})"
+
+
+def count_content(source: str) -> str:
+    """Count the observations that `blanked` would change."""
+    known = " OR ".join(f'"{name}" IS NOT NULL' for name in CONTENT)
+    shown = f"len(list_filter(links, lambda link: link.title IS NOT NULL AND {_SHOWS})) > 0"
+    return f"SELECT count(*) FROM {source} CROSS JOIN {_ADDRESSES} WHERE ({_IS_ERASED} AND ({known})) OR {shown}"
 
 
 def in_order(table: Table, source: str) -> str:

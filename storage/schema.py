@@ -41,7 +41,8 @@ SOURCES = pa.schema(
 class Table:
     """One Delta table. Its partition column is `month`, "YYYY-MM" in UTC of the `month_of` column.
 
-    `key` identifies a record among observations; `fields` are merged one by one, the newest that knows each wins.
+    `key` identifies a record among observations; `fields` are merged one by one, the newest that knows each wins. What
+    `history` was before it changed is kept, though it wins nothing.
     `encodings` are of columns whose values are long, share prefixes or grow: smaller so than with a dictionary.
     """
 
@@ -49,6 +50,7 @@ class Table:
     columns: dict[str, pa.DataType]
     month_of: str
     key: str = ""
+    history: str = ""
     fields: tuple[str, ...] = ()
     encodings: dict[str, str] = field(default_factory=dict)
     row_group: int = 32_768
@@ -123,6 +125,7 @@ POSTS = Table(
     columns={"uid": TEXT, **_POST_FIELDS, **ORDER_COLUMNS, **ORIGIN_COLUMNS},
     month_of="created_at",
     key="uid",
+    history="text",
     fields=tuple(_POST_FIELDS),
     encodings={
         "uid": "DELTA_BYTE_ARRAY",
@@ -137,6 +140,7 @@ ACCOUNTS = Table(
     columns={"uid": TEXT, **_ACCOUNT_FIELDS, **ORDER_COLUMNS, **ORIGIN_COLUMNS},
     month_of="observed_at",
     key="uid",
+    history="handle",
     fields=tuple(_ACCOUNT_FIELDS),
 )
 
@@ -169,6 +173,7 @@ PAYLOADS = Table(
         "fetched_at": TIME,
         "collected_at": TIME,
         "chat": TEXT,
+        "redacted": COUNT,  # records of which only their place is left: the bytes are not those of `payload_id` any more
         "head": pa.binary(),
         "body": pa.binary(),
     },
@@ -212,6 +217,7 @@ RUNS = Table(
         "screened": COUNT,
         "waited": pa.float64(),  # seconds spent on rate limits
         "gaps": TEXTS,
+        "notes": TEXTS,  # what a reader should know though nothing is missing
         "cost": pa.float64(),  # US dollars
         "error": TEXT,
         "version": TEXT,  # of Knowarchive
@@ -219,4 +225,17 @@ RUNS = Table(
     month_of="started_at",
 )
 
-TABLES = {table.name: table for table in (PAYLOADS, POSTS, ACCOUNTS, REPOSTS, QUARANTINE, RUNS)}
+# What must never come back: a row when it is asked for, and another when it is done.
+ERASURES = Table(
+    name="erasures",
+    columns={
+        "uid": TEXT,
+        "reason": TEXT,  # deleted
+        "created_at": TIME,  # when it was made: nothing older holds it
+        "asked_at": TIME,
+        "done_at": TIME,  # null in the first row
+    },
+    month_of="asked_at",
+)
+
+TABLES = {table.name: table for table in (PAYLOADS, POSTS, ACCOUNTS, REPOSTS, QUARANTINE, RUNS, ERASURES)}

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -149,6 +150,7 @@ class Staging:
             "newest_at": prepared.newest,
             "collected_at": self._now,
             "chat": self._chat,
+            "redacted": prepared.redacted or None,
         }
         self._payloads.append((prepared.payload, added))
         self._payload_bytes += len(prepared.payload.body)
@@ -212,7 +214,9 @@ class Staging:
             (self._reposts, prepared.reposts),
         ):
             buffer.add(rows, source)
-        self._quarantined += prepared.quarantined
+        for record in prepared.quarantined:  # a payload that was redacted has not the id of its bytes any more
+            same = record.payload_id in {None, payload_id}
+            self._quarantined.append(record if same else msgspec.structs.replace(record, payload_id=payload_id))
         self._seen += prepared.seen
         if prepared.span:
             first, last = prepared.span

@@ -36,6 +36,7 @@ COMMIT_TRIES = 8
 CHECKPOINT_EVERY = 50  # log entries; opening reads those since the last checkpoint
 ROW_GROUP_BYTES = 32 << 20  # before compression; readers hold a row group of payloads whole
 NO_MONTH = "0000-00"
+WRITING_HOURS = 1  # how long a run may take from writing a file to naming it in the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +242,24 @@ class StoredTable:
                 break
         if self.folder:
             durable.sync_log(self.folder)
+
+    def purge(self) -> None:
+        """Delete the files that are in no version any more, for good.
+
+        Those that another process may be writing just now, which no version names yet, stay. Whoever is reading an older
+        version has to read again.
+
+        Raises:
+            StorageError: they cannot be deleted.
+        """
+        delta = self.open()
+        if delta is None:
+            return
+        try:
+            for hours, everything in ((0, False), (WRITING_HOURS, True)):
+                delta.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=everything)
+        except (DeltaError, OSError) as error:
+            raise StorageError(f"{self.uri}: old files cannot be deleted: {_first_line(error)}") from error
 
     def checkpoint(self) -> None:
         """Sum the log up, when it has grown enough, so that opening stays fast."""

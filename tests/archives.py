@@ -6,6 +6,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from benchmarks import generate
 from knowarchive.model import Mapped, Payload, Post
 from pipelines.importing import ImportSource, import_file
@@ -121,3 +123,20 @@ def run(folder, *arguments, **options):
         check=False,
         **options,
     )
+
+
+def texts_on_disk(folder, text):
+    """The files below a folder that hold a text anywhere: as they lie there, or in a Parquet file's unpacked cells."""
+    wanted = text.encode()
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and (wanted in path.read_bytes() or (path.suffix == ".parquet" and wanted in _unpacked(path)))
+    ]
+
+
+def _unpacked(path):
+    """Every byte that the columns of a Parquet file hold, nested ones too."""
+    table = pq.read_table(path, partitioning=None)
+    buffers = [buffer for column in table.columns for chunk in column.chunks for buffer in chunk.buffers()]
+    return b"\0".join(buffer.to_pybytes() for buffer in buffers if buffer is not None)

@@ -12,16 +12,23 @@ from urllib.parse import urlsplit
 
 import httpx
 import msgspec
-from atproto import Client, Request, Session, SessionEvent  # type: ignore[import-untyped]
-from atproto_client.exceptions import LoginRequiredError, RequestErrorBase  # type: ignore[import-untyped]
-from atproto_client.models.dot_dict import DotDict  # type: ignore[import-untyped]
-from atproto_core.exceptions import AtProtocolError  # type: ignore[import-untyped]
 
 from connectors.base import CredentialsError, Exchange, FetchError, Report, Surroundings, TransientFetchError
+from connectors.bluesky.library import (
+    AtProtocolError,
+    DotDict,
+    LoginRequiredError,
+    Request,
+    RequestErrorBase,
+    Session,
+    SessionClient,
+    SessionEvent,
+)
 from connectors.bluesky.mapping import count_items
 from connectors.bluesky.session import SessionFile
 from connectors.httpx_transport import PoliteTransport
-from connectors.manners import refusal
+from connectors.manners import check_secrecy, refusal
+from connectors.resuming import Stored
 from knowarchive.model import Payload
 
 HANDLE = "KNOWARCHIVE_BLUESKY_HANDLE"
@@ -67,12 +74,15 @@ class Api:
         if bool(handle) != bool(password):
             raise CredentialsError(f"bluesky: only one of {CREDENTIALS} is set; set both, or neither")
         self.server = (server or (ENTRYWAY if handle else PUBLIC)).rstrip("/").removesuffix("/xrpc")
+        if handle:
+            check_secrecy(self.server, PASSWORD)
         self._credentials = (handle, password) if handle else None
         self._file = SessionFile.of(surroundings.state, self.server, handle) if handle else None
         self._surroundings = surroundings
         self._report = report
         self._transport = PoliteTransport(surroundings, report, [self.server], inner)
-        self._client: Client | None = None
+        self._client: SessionClient | None = None
+        self.stored = Stored()  # what an interrupted run left, and needs not be asked for again
         self._content: dict[str, Any] | None = None  # of the last answer, if it was a JSON object
 
     @property
@@ -99,6 +109,9 @@ class Api:
             FetchError: and its kinds, by what happened.
         """
         known = {name: value for name, value in parameters.items() if value is not None}
+        request = f"/xrpc/{method}?{httpx.QueryParams(known)}"
+        if (found := self.stored.take(request)) is not None:
+            return _recalled(*found)
         trouble = self._invoke(method, known)
         if trouble is not None and self._is_stale(trouble):
             # It expired, or was revoked; one new login must do.
@@ -117,10 +130,7 @@ class Api:
         if content is None or answer is None:
             raise FetchError(f"{self._where(method)}: answered no JSON object; is this an AT Protocol server?")
         self._report.pages += 1
-        request = httpx.QueryParams(known)
-        exchange = Exchange(
-            request=f"/xrpc/{method}?{request}", server=self.server, status=answer.status, subject=dict(subject or {})
-        )
+        exchange = Exchange(request=request, server=self.server, status=answer.status, subject=dict(subject or {}))
         payload = Payload(
             format="bluesky-json",
             origin=f"{self.server}{exchange.request}",
@@ -152,7 +162,7 @@ class Api:
             self._content = response.content
         return None
 
-    def _opened(self) -> Client:
+    def _opened(self) -> SessionClient:
         """The client, logged in where there are credentials."""
         if self._client is None:
             client = self._new_client()
@@ -161,34 +171,33 @@ class Api:
             self._client = client
         return self._client
 
-    def _new_client(self) -> Client:
-        client = Client(base_url=self.server, request=Request(transport=self._transport, trust_env=False))
+    def _new_client(self) -> SessionClient:
+        client = SessionClient(base_url=self.server, request=Request(transport=self._transport, trust_env=False))
 
         def keep(event: SessionEvent, session: Session) -> None:
-            # The library moves to the host that the session names; only the configured one is asked, which knows it.
-            client.update_base_url(self.server)
             if event is not SessionEvent.IMPORT and self._file is not None:
                 self._file.write(session.export())
 
         client.on_session_change(keep)
         return client
 
-    def _resume(self, client: Client) -> bool:
+    def _resume(self, client: SessionClient) -> bool:
         """Take up the session of an earlier run."""
-        session = self._file.read() if self._file is not None else None
-        if session is None or self._file is None:
+        kept = self._file.read() if self._file is not None else None
+        if kept is None or self._file is None:
             return False
         try:
-            token = Session.decode(session).access_jwt_payload
+            session = Session.decode(kept)
+            token = session.access_jwt_payload
             if token is not None and token.exp:
-                client.login(session_string=session, fetch_bsky_profile=False)
+                client.take_up(session)
                 return True
         except (AtProtocolError, ValueError, TypeError):
             pass  # cut, or of another version
         self._file.forget()
         return False
 
-    def _log_in(self) -> Client:
+    def _log_in(self) -> SessionClient:
         """Open a session. No error carries its cause: the library's quote what was sent or received."""
         assert self._credentials is not None
         handle, password = self._credentials
@@ -196,7 +205,7 @@ class Api:
         where = self._where("com.atproto.server.createSession")
         trouble: FetchError
         try:
-            client.login(handle, password, fetch_bsky_profile=False)
+            client.log_in(handle, password)
         except RequestErrorBase as error:
             status = error.response.status_code if error.response is not None else None
             name = self._refusal()
@@ -240,17 +249,30 @@ class Api:
         return RefusedError(f"{where}: refused with status {status}{f' ({name})' if name else ''}", name)
 
     def _refusal(self) -> str:
-        """The network's name for why it said no, cut to what a name is: it comes from outside."""
+        """Why the last answer said no."""
         answer = self._transport.last
         try:
             content = msgspec.json.decode(answer.body) if answer is not None else None
         except (ValueError, RecursionError):
             return ""
-        name = content.get("error") if isinstance(content, dict) else None
-        return name[:60] if isinstance(name, str) and name.isidentifier() else ""
+        return _name_of(content)
 
     def _where(self, method: str) -> str:
         return f"{urlsplit(self.server).netloc}: {method}"
+
+
+def _recalled(payload: Payload, exchange: Exchange) -> Answered:
+    """A stored answer, as `Api.ask` gave it when it came."""
+    content = msgspec.json.decode(payload.body)
+    if exchange.status < 400:
+        return Answered(payload, content)
+    return Answered(payload, {}, error=_name_of(content))
+
+
+def _name_of(content: Any) -> str:
+    """The network's name for why it said no, cut to what a name is: it comes from outside."""
+    name = content.get("error") if isinstance(content, dict) else None
+    return name[:60] if isinstance(name, str) and name.isidentifier() else ""
 
 
 def _status(trouble: AtProtocolError) -> int | None:

@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
-
-import msgspec
 
 from connectors.base import (
     BudgetError,
@@ -23,13 +20,12 @@ from connectors.base import (
     Report,
     Surroundings,
     TransientFetchError,
-    read_exchange,
 )
 from connectors.bluesky.api import Answered, Api, RefusedError
 from connectors.bluesky.hashtags import bears, fold
 from connectors.bluesky.ids import GONE, POSTS, collection, made_at, owner, post_uid, post_uri
 from connectors.bluesky.shapes import items, part
-from connectors.refusals import FAILURES
+from connectors.resuming import Stored
 from knowarchive.config import Source
 from knowarchive.model import Payload, Post
 
@@ -87,22 +83,22 @@ class BlueskyConnector:
         self._api = Api(source.server, surroundings, self.report, inner)
         self._failed = 0
 
-    def search(self, query: Query, resume: Payload | None = None) -> Iterator[Payload]:
+    def search(self, query: Query, stored: Sequence[Payload] = ()) -> Iterator[Payload]:
         """Search for each spelling of each hashtag, in the text and among the tags; newest first.
 
         Servers may tell capitals apart, may ignore `tag`, `since` and `until`, and none shows a tag that has no facet
         to a search by tag: so the text is searched first, then the tags, and pages are read far enough to see where
-        the window's edge is and whether the search did what it was asked to.
+        the window's edge is and whether the search did what it was asked to. Answers from before the window was over
+        are asked for again: there may be newer posts.
         """
         if query.since >= self._surroundings.now():
             self.report.notes.append("the window is in the future; nothing was asked")
             return
-        sweeps = list(_sweeps(query))
-        start, cursor = _resumed(sweeps, resume)
-        known: set[str] = set(_uids(_content(resume))) if resume is not None else set()
+        self._api.stored = Stored(stored, not_before=query.until)
+        known: set[str] = set()
         first_pages: set[tuple[str, ...]] = set()
-        for number, sweep in enumerate(sweeps[start:]):
-            yield from self._sweep(sweep, query, known, first_pages, cursor if number == 0 else None)
+        for sweep in _sweeps(query):
+            yield from self._sweep(sweep, query, known, first_pages)
 
     def complete(self, posts: Sequence[Post], query: Query) -> Iterator[Payload]:
         """Fetch the threads of the posts in the window, both ways, then their quotes and reposters, then the profiles.
@@ -156,13 +152,13 @@ class BlueskyConnector:
         query: Query,
         known: set[str],
         first_pages: set[tuple[str, ...]],
-        cursor: str | None,
     ) -> Iterator[Payload]:
         """Follow one search to the window's edge. Pages that hold nothing new are not kept."""
         what = f"the search for {sweep['q']}"
-        cursors = {cursor}
+        cursor: str | None = None
+        cursors: set[str | None] = {None}
         found: set[str] = set()
-        stale, first, hits, again = 0, cursor is None, 0, False
+        stale, first, hits, again = 0, True, 0, False
         while True:
             try:
                 answer = self._api.ask(SEARCH, {**sweep, "cursor": cursor})
@@ -422,30 +418,6 @@ def _sweeps(query: Query) -> Iterator[dict[str, Any]]:
         yield {"q": f"#{spelling}", **window}
     for spelling in spellings:
         yield {"q": spelling, "tag": [spelling], **window}
-
-
-def _resumed(sweeps: Sequence[Mapping[str, Any]], resume: Payload | None) -> tuple[int, str | None]:
-    """Where to go on after a stored page: the number of the sweep and its cursor."""
-    if resume is None:
-        return 0, None
-    try:
-        parameters = parse_qs(urlsplit(read_exchange(resume).request).query)
-    except FAILURES:
-        return 0, None
-    for number, sweep in enumerate(sweeps):
-        same = ("q", "since", "until")
-        if parameters.get("tag", []) == sweep.get("tag", []) and all(parameters.get(k) == [sweep[k]] for k in same):
-            cursor = _content(resume).get("cursor")
-            return (number, cursor) if isinstance(cursor, str) and cursor else (number + 1, None)
-    return 0, None
-
-
-def _content(payload: Payload) -> dict[str, Any]:
-    try:
-        content = msgspec.json.decode(payload.body)
-    except FAILURES:
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _uids(content: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ import msgspec
 from connectors.base import Exchange, read_exchange
 from connectors.bluesky.embeds import quoted, read_embed
 from connectors.bluesky.ids import GONE, account_uid, key_time, made_at, owner, post_uid, read_time
+from connectors.bluesky.redaction import redact
 from connectors.bluesky.shapes import (
     AUTHOR,
     ITEM,
@@ -33,9 +34,9 @@ from connectors.bluesky.shapes import (
 )
 from connectors.bluesky.text import read_text
 from connectors.refusals import FAILURES, BadRecordError, reason
-from knowarchive.model import Account, Mapped, Payload, Post, Quarantined, Repost
+from knowarchive.model import NO_WISH, Account, Mapped, Payload, Post, Quarantined, Repost, without_content
 
-__all__ = ["CUT", "count_items", "map_payload", "recognises", "screen"]
+__all__ = ["CUT", "count_items", "map_payload", "recognises", "redact", "screen"]
 
 CUT = "whole"
 
@@ -228,34 +229,33 @@ def map_view(view: PostView, page: Page, *, is_quoted: bool = False) -> Post:
     links.update({link.url: link for link in attached.links})
     parent = post_uid(part(record.reply, "parent", "uri"))
     account = page.add_account(author) if view.author is not None else None
-    post = page.add(
-        Post(
-            uid=uid,
-            created_at=created_at,
-            observed_at=page.observed_at,
-            author_uid=owner(uid),
-            author_handle=account.handle if account else None,
-            author_name=words(author.display_name),
-            text=rich.text,
-            warning=_warning(record, view.labels),
-            lang=_language(record.langs),
-            hashtags=rich.hashtags,
-            mentions=rich.mentions,
-            links=tuple(links.values()),
-            # Who looks a record up knows the post: its pictures have had their addresses, which records lack.
-            media=None if view.indexed_at is None and uid in page.exchange.subject else attached.media,
-            reply_to=parent,
-            reply_to_author=owner(parent) if parent else None,
-            conversation=(post_uid(part(record.reply, "root", "uri")) or parent) if parent else uid,
-            quote_of=attached.quote_of,
-            likes=view.like_count,
-            reposts=view.repost_count,
-            replies=view.reply_count,
-            quotes=view.quote_count,
-            visibility="public",
-            consent=account.consent if account else None,
-        )
+    post = Post(
+        uid=uid,
+        created_at=created_at,
+        observed_at=page.observed_at,
+        author_uid=owner(uid),
+        author_handle=account.handle if account else None,
+        author_name=words(author.display_name),
+        text=rich.text,
+        warning=_warning(record, view.labels),
+        lang=_language(record.langs),
+        hashtags=rich.hashtags,
+        mentions=rich.mentions,
+        links=tuple(links.values()),
+        # Who looks a record up knows the post: its pictures have had their addresses, which records lack.
+        media=None if view.indexed_at is None and uid in page.exchange.subject else attached.media,
+        reply_to=parent,
+        reply_to_author=owner(parent) if parent else None,
+        conversation=(post_uid(part(record.reply, "root", "uri")) or parent) if parent else uid,
+        quote_of=attached.quote_of,
+        likes=view.like_count,
+        reposts=view.repost_count,
+        replies=view.reply_count,
+        quotes=view.quote_count,
+        visibility="public",
+        consent=account.consent if account else None,
     )
+    post = page.add(without_content(post) if record.erased is True else post)
     if not is_quoted:
         _map_quoted(quoted(shown), page)
     return post
@@ -280,12 +280,12 @@ def map_account(author: Author, uid: str, observed_at: datetime | None) -> Accou
 
 
 def _consent(author: Author) -> str | None:
-    """What a person has declared. None where the page would not show it: bios come with few answers."""
+    """What a person has declared; `NO_WISH` in whole profiles without any. None where the page would not show it."""
     if NO_STRANGERS in _labels(author.labels):
         return "no-unauthenticated"
     if author.description and _KEEP_OUT.search(author.description):
         return "noarchive"
-    return None
+    return NO_WISH if author.followers_count is not None else None  # only whole profiles have counts, and every bio
 
 
 def _labels(labels: Any) -> list[str]:

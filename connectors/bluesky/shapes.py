@@ -36,6 +36,7 @@ class Record(msgspec.Struct, gc=False, rename="camel"):
     """What the author wrote: `app.bsky.feed.post`."""
 
     text: str | None = None
+    erased: Any = None  # true where we took out what it said: see `connectors.redaction`
     created_at: Any = None
     langs: Any = None
     reply: Any = None

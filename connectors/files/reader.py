@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, cast
 
 from connectors import FORMATS, load
 from connectors.files.errors import CutError, NoPostsError
@@ -26,6 +26,12 @@ _SNIFFED_LINES = 20
 _SNIFFED_BYTES = 4_000_000
 _BOM = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Converter(Protocol):
+    """What the module of a format offers whose files are read as JSON lines."""
+
+    def read_lines(self, chunks: Iterable[bytes], origin: str) -> Iterator[bytes]: ...
 
 
 def find_files(path: Path) -> list[Path]:
@@ -156,6 +162,8 @@ def _cut(head: bytes, chunks: Iterator[bytes], origin: str, wanted: str) -> Iter
     mapping = load(name)
     if mapping.CUT == "whole":
         yield _document(whole, name, origin)
+    elif mapping.CUT == "converted":
+        yield from _batch(cast("Converter", mapping).read_lines(whole, origin), name, origin)
     elif mapping.CUT == "rows":
         rows = split_rows(whole, delimiter_of(head.lstrip().partition(b"\n")[0]))
         header = next(rows)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.mastodon.text import HASHTAG, read_html
-from knowarchive.model import Account
+from knowarchive.model import NO_WISH, Account
 
 #: What people put into their profiles as hashtags, and what it means here. A convention of the network, no standard.
 WISHES: Mapping[str, str] = {
@@ -97,7 +97,7 @@ def full_handle(acct: str | None, domain: str) -> str | None:
 
 
 def consent_of(account: Mapping[str, Any]) -> str | None:
-    """What the person wishes: "noarchive", "noindex", or None where they say nothing."""
+    """What the person wishes: "noarchive", "noindex", or `NO_WISH`; None where the server would not show all of it."""
     texts = [text_of(account, "note") or ""]
     for field in records_of(account, "fields") or ():
         texts += [text_of(field, "name") or "", text_of(field, "value") or ""]
@@ -112,7 +112,8 @@ def consent_of(account: Mapping[str, Any]) -> str | None:
         return "noarchive"
     if wishes or account.get("noindex") is True or account.get("indexable") is False:
         return "noindex"
-    return None
+    # Only Mastodon itself tells of `indexable` and `noindex`; others may leave out what the person has set elsewhere.
+    return NO_WISH if "note" in account and not {"indexable", "noindex"}.isdisjoint(account) else None
 
 
 def map_account(account: Mapping[str, Any], uid: str, domain: str, observed_at: datetime | None) -> Account:

@@ -50,10 +50,12 @@ class Head(Exchange, frozen=True, omit_defaults=True):
 
     `domain` is what the server calls its accounts, where that is not its host. `parent` is the server's id of the post
     that the subject replies to, where an earlier answer told. `subject` of `Exchange` names the post that the path does.
+    `link` is the header in which the server names the next page. https://www.rfc-editor.org/rfc/rfc8288
     """
 
     domain: str | None = None
     parent: str | None = None
+    link: str | None = None
     unread: Unread | None = None
 
     @property

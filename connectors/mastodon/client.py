@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import requests
@@ -40,17 +40,17 @@ from connectors.mastodon.answers import FAILURES, FORMAT, PUBLIC, Head, nested_s
 from connectors.mastodon.pages import (
     SLACK,
     below,
+    entries,
     husk,
     ids_of,
     is_before,
-    is_html,
-    is_whole,
     jump,
     last_id,
     listed,
     next_id,
 )
 from connectors.requests_transport import Answer, Sender, Transport
+from connectors.resuming import Stored
 from knowarchive.config import Source
 from knowarchive.model import Payload, Post
 
@@ -58,13 +58,14 @@ PAGE = 40  # the most that a timeline gives
 REPOSTERS_PAGE = 80
 LOOK_UP_PAGE = 20
 LONGEST_TIMELINE = 1_000  # pages of one tag
+STALE_PAGES = 5  # empty pages in a row, before a cursor is held to lead nowhere; GoToSocial leaves out what it hides
 LONGEST_LIST = 100  # pages of reposters of one post
 FAILURES_IN_A_ROW = 3  # conversations that fail before the server is taken to be down
+LONGEST_LINK = 4_096  # characters of a header
 LONGEST_REFRESH = 30.0  # seconds that we wait for a server to ask others for replies
 #: What a stranger gets of a conversation. https://docs.joinmastodon.org/methods/statuses/#context
 STRANGERS_CONTEXT = "40 posts up, 60 down, 20 deep"
 
-_TAG_PATH = re.compile(r"/api/v1/timelines/tag/([^/?]+)")
 _ID_IN_ADDRESS = re.compile(r"/statuses/([A-Za-z0-9]+)$")
 _REFRESH = re.compile(r"retry=(\d+)")
 
@@ -120,9 +121,12 @@ class MastodonConnector:
         token = surroundings.secrets.get(self._variable, "").strip() or None
         if token is not None and not (token.isascii() and token.isprintable()):
             raise CredentialsError(f"{self._host}: {self._variable} holds no token; copy it again")
+        if token is not None:
+            manners.check_secrecy(self._server, self._variable)
         self._has_token = token is not None
+        self._stored = Stored()
         self._transport = Transport(
-            self._host, frozenset((self._host,)), surroundings, self.report, sender, is_good=is_whole, hand_on=husk
+            self._host, self._server, surroundings, self.report, sender, recall=self._recall, hand_on=husk
         )
         session = requests.Session()
         session.mount("https://", self._transport)
@@ -143,19 +147,18 @@ class MastodonConnector:
         self._batches = True  # until the server refuses to be asked for many posts at once
         self._refused: set[str] = set()  # lists that the server does not show us
 
-    def search(self, query: Query, resume: Payload | None = None) -> Iterator[Payload]:
-        """Tag timelines, one tag after another: the library cannot ask for several at once, and most servers neither."""
+    def search(self, query: Query, stored: Sequence[Payload] = ()) -> Iterator[Payload]:
+        """Tag timelines, one tag after another: the library cannot ask for several at once, and most servers neither.
+
+        Answers from before the window was over are asked for again: there may be newer posts.
+        """
         if query.since >= self._surroundings.now():
             self.report.notes.append("the window is in the future; nothing was asked")
             return
+        self._stored = Stored(stored, not_before=query.until)
         self._greet()
-        tags = list(dict.fromkeys(query.hashtags))
-        start: str | None = None
-        if resume is not None:
-            tags, start = self._resumed(tags, resume, query)
-        for tag in tags:
-            yield from self._timeline(tag, query, start)
-            start = None
+        for tag in dict.fromkeys(query.hashtags):
+            yield from self._timeline(tag, query)
 
     def complete(self, posts: Sequence[Post], query: Query) -> Iterator[Payload]:
         """Conversations, then what was edited, who reposted, and who quoted."""
@@ -175,8 +178,9 @@ class MastodonConnector:
     def look_up(self, posts: Sequence[Post]) -> Iterator[Payload]:
         """Posts by their ids here: many at once where the server can, and alone each that did not come along."""
         self._greet()
-        strangers = [post for post in posts if self._own_id(post) is None]
-        mine = {own: post for post in posts if (own := self._own_id(post)) is not None}
+        asked = [post for post in posts if post.platform == self.platform and post.deleted_at is None]
+        strangers = [post for post in asked if self._own_id(post) is None]
+        mine = {own: post for post in asked if (own := self._own_id(post)) is not None}
         ids = list(mine)
         for start in range(0, len(ids), LOOK_UP_PAGE):
             chunk = ids[start : start + LOOK_UP_PAGE]
@@ -195,7 +199,19 @@ class MastodonConnector:
                 yield from self._list(post, own, "history", "edits")
         yield from self._resolve(strangers)
 
+    def close(self) -> None:
+        """Give connections back."""
+        self._transport.close()
+
     # Requests
+
+    def _recall(self, path: str) -> Answer | None:
+        """What an interrupted run stored of an answer, as far as it is needed to go on."""
+        found = self._stored.take(path)
+        if found is None or (at := found[0].fetched_at) is None:
+            return None
+        link = read_head(found[0]).link
+        return Answer(path, found[1].status, found[0].body, {"link": link} if link else {}, at)
 
     def _greet(self) -> None:
         """Ask the server once what it is: that it speaks this API, and what it calls its people."""
@@ -246,7 +262,7 @@ class MastodonConnector:
             raise FetchError(f"{self._host}: redirects in circles; check the server's address")
         if answer.status >= 400:
             raise self._refusal(answer)
-        if is_html(answer):
+        if answer.is_html:
             raise FetchError(self._not_mastodon("a web page"))
         return answer
 
@@ -268,6 +284,7 @@ class MastodonConnector:
             subject=subject or {},
             domain=self._domain,
             parent=more.get("parent"),
+            link=answer.headers.get("link", "")[:LONGEST_LINK] or None,
         )
         self.report.pages += 1
         payload = Payload(
@@ -300,12 +317,13 @@ class MastodonConnector:
 
     # Tag timelines
 
-    def _timeline(self, tag: str, query: Query, max_id: str | None) -> Iterator[Payload]:
+    def _timeline(self, tag: str, query: Query) -> Iterator[Payload]:
         edge = query.since - SLACK
+        max_id: str | None = None
         path = f"/api/v1/timelines/tag/{quote(tag, safe='')}"
         asked: set[str | None] = set()
         seen: set[str] = set()
-        again = False
+        again, stale = False, 0
         for _ in range(LONGEST_TIMELINE):
             params: dict[str, str | int] = {"limit": PAGE}
             if max_id is not None:
@@ -326,6 +344,10 @@ class MastodonConnector:
                 return
             if (ids and is_before(statuses, edge)) or (following is None and (not ids or "link" in answer.headers)):
                 return  # beyond the edge, or the last page
+            stale = 0 if ids else stale + 1
+            if stale >= STALE_PAGES:
+                self._gap(f"#{tag}: the server gives empty pages without end; older posts may be missing")
+                return
             asked.add(max_id)
             seen.update(ids)
             skipped = jump(statuses, query.until, following) if max_id is None else None
@@ -334,24 +356,6 @@ class MastodonConnector:
                 self._gap(f"#{tag}: the server's pages go in circles; older posts may be missing")
                 return
         self._gap(f"#{tag}: more than {LONGEST_TIMELINE * PAGE:,} posts since the session; older ones may be missing")
-
-    def _resumed(self, tags: list[str], resume: Payload, query: Query) -> tuple[list[str], str | None]:
-        """Where an interrupted run goes on: the tags that are left, and the id to go on from in the first."""
-        try:
-            head = read_head(resume)
-        except FAILURES:
-            return tags, None
-        match = _TAG_PATH.search(head.request)
-        tag = unquote(match[1]) if match else None
-        if tag not in tags:
-            return tags, None
-        left = tags[tags.index(tag) :]
-        statuses = listed(resume) or []
-        ids = ids_of(statuses)
-        if ids and is_before(statuses, query.since - SLACK):
-            return left[1:], None
-        asked = parse_qs(urlsplit(head.request).query).get("max_id", [None])[0]
-        return left, last_id(ids) or asked
 
     # Conversations
 
@@ -484,9 +488,8 @@ class MastodonConnector:
         if name in self._refused:
             return
         max_id: str | None = None
-        asked: set[str | None] = set()
+        seen: set[str] = set()
         for _ in range(LONGEST_LIST):
-            asked.add(max_id)
             params: dict[str, str | int] = {"limit": limit} if limit else {}
             if max_id is not None:
                 params["max_id"] = max_id
@@ -500,8 +503,10 @@ class MastodonConnector:
             yield self._payload(answer, {post.uid: post.created_at})
             if max_id is None or limit is None:
                 return
-            if max_id in asked:
+            listed_here = entries(answer)
+            if not listed_here - seen:
                 break
+            seen |= listed_here
         self._gap(f"the server's list of {what} of {own} does not end; some may be missing")
 
     # Single posts
@@ -521,11 +526,14 @@ class MastodonConnector:
             answer = self._ask(lambda: self._api.status(own))
         except _RefusedError as error:
             gone = self._transport.last
-            if error.status not in {404, 410} or gone is None or is_html(gone):
+            if error.status in {401, 403} and self._known:  # it shows us others
+                self._note(f"{own} is not shown to us any more, as its author or the server wishes; kept")
+                return
+            if error.status not in {404, 410} or gone is None or gone.is_html:
                 raise
             yield self._payload(gone, subject)
             if urlsplit(post.uid.removeprefix("mastodon:")).netloc.lower() not in {self._host, self._domain}:
-                self._gap(f"{own} is gone from this server, which is not its own: deleted, or only forgotten here")
+                self._note(f"{own} is gone from this server, which is not its own: deleted, or only forgotten here")
             return
         yield self._payload(answer, subject)
 
@@ -564,6 +572,10 @@ class MastodonConnector:
         if (gap := f"{self._host}: {text}") not in self.report.gaps:
             self.report.gaps.append(gap)
 
+    def _note(self, text: str) -> None:
+        if (note := f"{self._host}: {text}") not in self.report.notes:
+            self.report.notes.append(note)
+
     def _advice(self) -> str:
         if self._has_token:
             return f"to this token; check what {self._variable} may do"
@@ -575,13 +587,13 @@ class MastodonConnector:
     def _refusal(self, answer: Answer) -> FetchError:
         """What to do about an answer that is an error."""
         status = answer.status
-        if status in {401, 403, 422} and not self._has_token and not is_html(answer):
+        if status in {401, 403, 422} and not self._has_token and not answer.is_html:
             return _RefusedCredentialsError(
                 f"{self._host}: shows this to its members alone; set {self._variable}", status
             )
         if status in {401, 403}:
             return _RefusedCredentialsError(str(manners.refusal(status, self._host, self._variable)), status)
-        if is_html(answer) and status in {404, 405}:
+        if answer.is_html and status in {404, 405}:
             return _RefusedError(self._not_mastodon("a web page"), status)
         return _RefusedError(f"{self._host}: refused {answer.path.partition('?')[0]} with status {status}", status)
 

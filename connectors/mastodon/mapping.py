@@ -26,10 +26,25 @@ from connectors.mastodon.accounts import (
 )
 from connectors.mastodon.answers import FAILURES, FORMAT, PUBLIC, Head, nested_statuses, read_head, statuses_in
 from connectors.mastodon.public import screen
+from connectors.mastodon.redaction import redact
 from connectors.mastodon.text import Text, read_html, tags_as_written
-from knowarchive.model import Account, Link, Mapped, Media, Mention, Payload, PollOption, Post, Quarantined, Repost
+from connectors.redaction import MARK
+from connectors.refusals import BadRecordError, reason
+from knowarchive.model import (
+    Account,
+    Link,
+    Mapped,
+    Media,
+    Mention,
+    Payload,
+    PollOption,
+    Post,
+    Quarantined,
+    Repost,
+    without_content,
+)
 
-__all__ = ["CUT", "FORMAT", "count_items", "map_payload", "recognises", "screen"]
+__all__ = ["CUT", "FORMAT", "count_items", "map_payload", "recognises", "redact", "screen"]
 
 CUT = "whole"
 
@@ -38,10 +53,6 @@ _KINDS = {"image": "photo", "video": "video", "gifv": "gif", "audio": "audio"}
 _NO_LANGUAGE = frozenset(("und", "zxx", "mul", "mis"))
 #: A quote is shown in these states alone. https://docs.joinmastodon.org/entities/Quote/
 _SHOWN = frozenset(("accepted", None))
-
-
-class BadRecordError(ValueError):
-    """One record cannot be mapped; the message says which field and why, without quoting the person."""
 
 
 def recognises(lines: Sequence[bytes]) -> bool:
@@ -160,7 +171,7 @@ class _Page:
                     raise BadRecordError(f"[{index}].created_at: missing")
                 self._versions.append(self._version(version, uid, made, at, is_first=index == 0))
             except FAILURES as error:
-                self.quarantine(index, _bytes(version), _reason(error), uid)
+                self.quarantine(index, _bytes(version), reason(error), uid)
             else:
                 self._times.append(at)
 
@@ -201,14 +212,14 @@ class _Page:
                 at = self._map_status(status, nested)
             except FAILURES as error:
                 uid = _uid(status) if isinstance(status, dict) else None
-                self.quarantine(index, _bytes(status), _reason(error), uid)
+                self.quarantine(index, _bytes(status), reason(error), uid)
             else:
                 self._times.append(at)
         for status in nested:
             try:
                 self._map_status(status, [])
             except FAILURES as error:
-                self.quarantine(0, _bytes(status), f"nested: {_reason(error)}", _uid(status))
+                self.quarantine(0, _bytes(status), f"nested: {reason(error)}", _uid(status))
         if context is not None:
             self._place_subject(context)
         for uid, post in self._posts.items():
@@ -265,7 +276,7 @@ class _Page:
         url = text_of(status, "url")
         parent_author = id_of(status, "in_reply_to_account_id")
         own_id = id_of(status)
-        self._posts[uid] = Post(
+        post = Post(
             uid=uid,
             created_at=made,
             observed_at=self.observed_at,
@@ -293,6 +304,7 @@ class _Page:
             visibility=visibility,
             consent=consent_of(account),
         )
+        self._posts[uid] = without_content(post) if status.get(MARK) is True else post
         return made
 
     def _repeat(self, account: dict[str, Any], person: str | None, original: dict[str, Any], at: datetime) -> None:
@@ -490,10 +502,3 @@ def _bytes(record: Any) -> bytes:
         return msgspec.json.encode(record)
     except FAILURES:
         return b""
-
-
-def _reason(error: BaseException) -> str:
-    """Say in a few words why a record was refused, without a word of what it says."""
-    if isinstance(error, BadRecordError):
-        return str(error)
-    return "nested too deeply" if isinstance(error, RecursionError) else "a value is out of range"

@@ -25,24 +25,6 @@ def husk(answer: Answer) -> bytes:
     return {b"[": b"[]", b"{": b"{}"}.get(answer.body[:50].lstrip()[:1], answer.body)
 
 
-def is_html(answer: Answer) -> bool:
-    """Whether a web page came where JSON was asked for."""
-    return "html" in answer.headers.get("content-type", "") or answer.body[:200].lstrip()[:1] == b"<"
-
-
-def is_whole(answer: Answer) -> bool:
-    """Whether an answer is JSON to its end, or something else altogether, which asking again would not change."""
-    if is_html(answer):
-        return True
-    try:
-        msgspec.json.decode(answer.body)
-    except RecursionError:
-        return True
-    except ValueError:
-        return False
-    return True
-
-
 def listed(payload: Payload) -> list[dict[str, Any]] | None:
     """The posts that an answer is about; None where it has not the shape that was asked for."""
     try:
@@ -54,6 +36,15 @@ def listed(payload: Payload) -> list[dict[str, Any]] | None:
 
 def ids_of(statuses: list[dict[str, Any]]) -> list[str]:
     return [own for status in statuses if (own := id_of(status)) is not None]
+
+
+def entries(answer: Answer) -> set[str]:
+    """The ids in an answer that is a list, of whatever."""
+    try:
+        value = msgspec.json.decode(answer.body)
+    except FAILURES:
+        return set()
+    return set(ids_of([one for one in value if isinstance(one, dict)])) if isinstance(value, list) else set()
 
 
 def is_before(statuses: list[dict[str, Any]], edge: datetime) -> bool:

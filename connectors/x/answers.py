@@ -13,10 +13,11 @@ from connectors.refusals import FAILURES
 from connectors.x import records, v2
 from connectors.x.collect import Collector
 from connectors.x.protected import screen_document as screen
+from connectors.x.redaction import redact_document as redact
 from connectors.x.shapes import count_items
 from knowarchive.model import Mapped, Payload, Post
 
-__all__ = ["CUT", "FORMAT", "Problem", "count_items", "map_payload", "problems", "recognises", "screen"]
+__all__ = ["CUT", "FORMAT", "Problem", "count_items", "map_payload", "problems", "recognises", "redact", "screen"]
 
 FORMAT = "x-api"
 CUT = "whole"

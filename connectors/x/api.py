@@ -38,7 +38,6 @@ _FORBIDDEN = {
     "official-client-forbidden": "the app may not do this; see its plan in the developer console",
     "unsupported-authentication": f"this needs another kind of token; {TOKEN} takes the app's bearer token",
 }
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e\xa1-\U0010ffff]+")
 
 Page = dict[str, Any]
@@ -68,18 +67,16 @@ class Api:
 
     def __init__(self, server: str, surroundings: Surroundings, report: Report, sender: Sender | None = None) -> None:
         self.server = (server or LIBRARYS_SERVER).rstrip("/")
-        parts = urlsplit(self.server)
-        self.host = parts.netloc.lower()
+        self.host = urlsplit(self.server).netloc.lower()
         self._token = _token(surroundings.secrets)
-        if self._token and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            raise CredentialsError(f"{self.host}: {TOKEN} is not sent over http; write https in the source's server")
+        if self._token:
+            manners.check_secrecy(self.server, TOKEN)
         self._transport = Transport(
             self.host,
-            frozenset((self.host,)),
+            self.server,
             surroundings,
             report,
             _Signer(self._token, sender),
-            is_good=_is_whole,
             is_final=_is_used_up,
         )
         self.library = tweepy.Client(NOT_THE_TOKEN, return_type=requests.Response, wait_on_rate_limit=False)
@@ -90,6 +87,10 @@ class Api:
         session.mount(LIBRARYS_SERVER, self._router)
         session.max_redirects = 5
         self._tried_both = False
+
+    def close(self) -> None:
+        """Give connections back."""
+        self.library.session.close()
 
     def ask(
         self, method: Callable[..., object], *arguments: object, fields: bool, **params: object
@@ -115,7 +116,7 @@ class Api:
         if not 200 <= answer.status < 300:
             raise self._refusal(answer, page)
         if page is None:
-            raise FetchError(self._not_x("a web page" if _is_html(answer) else "something else"))
+            raise FetchError(self._not_x("a web page" if answer.is_html else "something else"))
         return answer, page
 
     def _ask(
@@ -247,23 +248,6 @@ def _decoded(answer: Answer) -> Page | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _is_html(answer: Answer) -> bool:
-    return "html" in answer.headers.get("content-type", "") or answer.body[:200].lstrip()[:1] == b"<"
-
-
-def _is_whole(answer: Answer) -> bool:
-    """Whether an answer is JSON to its end, or something else altogether, which asking again would not change."""
-    if _is_html(answer):
-        return True
-    try:
-        msgspec.json.decode(answer.body)
-    except RecursionError:
-        return True
-    except ValueError:
-        return False
-    return True
 
 
 def _is_used_up(answer: Answer) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+import msgspec
+
 from connectors.base import (
     BudgetError,
     Exchange,
@@ -20,12 +22,15 @@ from connectors.base import (
     Query,
     Report,
     Surroundings,
+    read_exchange,
 )
 from connectors.requests_transport import Answer, Sender
+from connectors.resuming import Stored
 from connectors.x import queries
 from connectors.x.answers import FORMAT, GONE, HIDDEN, problems
 from connectors.x.api import Api, ForbiddenError, InvalidError, Page, clean
-from connectors.x.costs import Costs, monthly_budget
+from connectors.x.costs import Costs
+from connectors.x.ids import snowflake_time
 from connectors.x.queries import Search
 from knowarchive.config import Source
 from knowarchive.model import Payload, Post
@@ -57,7 +62,6 @@ class XConnector:
         source: its server replaces the API's host, for tests and gateways.
         surroundings: the token is in its secrets, and what a month has cost in its state folder.
         sender: sends one request; a test's stand-in for the network.
-        dollars_a_month: the month's budget; else as `KNOWARCHIVE_X_DOLLARS_A_MONTH` has it, else none.
     """
 
     platform: ClassVar[str] = "x"
@@ -67,21 +71,23 @@ class XConnector:
         source: Source,
         surroundings: Surroundings,
         sender: Sender | None = None,
-        dollars_a_month: float | None = None,
     ) -> None:
         self.report = Report()
         self._surroundings = surroundings
-        month = monthly_budget(surroundings) if dollars_a_month is None else int(dollars_a_month * 1000)
-        self._costs = Costs(surroundings, self.report, month)
+        self._costs = Costs(surroundings, self.report)
         self._api = Api(source.server, surroundings, self.report, sender)
         self._host = self._api.host
         self._has_archive = True  # until the full archive is refused to us
-        self._last_archive: datetime | None = None
+        self._last_archive: float | None = None
         self._answered: dict[bytes, str] = {}  # what every answer was to, by its digest
         self._last = b""
+        self._stored = Stored()
+        self._interrupted: Sequence[Payload] = ()
 
-    def search(self, query: Query, resume: Payload | None = None) -> Iterator[Payload]:
+    def search(self, query: Query, stored: Sequence[Payload] = ()) -> Iterator[Payload]:
         """Search for the hashtags, newest first: the last seven days, or the full archive where the token may."""
+        self._stored = Stored(stored, key=queries.key)
+        self._interrupted = stored
         query = replace(query, hashtags=self._hashtags(query))
         now = self._surroundings.now()
         planned = queries.searches(query, now)
@@ -90,11 +96,10 @@ class XConnector:
             return
         if planned[0].end < query.until:
             self._note(f"the window is not over; asked up to {planned[0].end:%Y-%m-%d %H:%M:%S} UTC")
-        longest_run = timedelta(seconds=self._surroundings.limits.seconds)
-        left = queries.resumed(planned, query, resume, longest_run) if resume is not None else planned
-        counted = [None if search.token is not None else self._count(search) for search in left]
+        planned = queries.divided(planned, stored)
+        counted = [self._count(search) for search in planned]
         self._estimate(counted)
-        for search, expected in zip(left, counted, strict=True):
+        for search, expected in zip(planned, counted, strict=True):
             yield from self._search(search, expected)
 
     def complete(self, posts: Sequence[Post], query: Query) -> Iterator[Payload]:
@@ -103,7 +108,9 @@ class XConnector:
         now = self._surroundings.now()
         bound = self._surroundings.limits.conversation_posts
         found = 0
-        for search in queries.conversation_searches(queries.unfinished(mine, now), query, now):
+        unfinished = queries.unfinished(mine, queries.completed_at(self._interrupted) or now)
+        planned = queries.conversation_searches(unfinished, query, now)
+        for search in queries.divided(planned, self._interrupted):
             if found >= bound:
                 break
             for payload in self._search(search):
@@ -145,6 +152,10 @@ class XConnector:
             self._note(f"{hidden:,} posts are hidden now: their accounts are protected or suspended")
         if silent:
             self._gap(f"X said nothing of {silent:,} posts that were looked up")
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._api.close()
 
     # Searching
 
@@ -220,39 +231,28 @@ class XConnector:
             self._gap(f"posts from before {horizon:%Y-%m-%d} need full-archive search, which is refused to this token")
             if search.end <= horizon:
                 return
-            search, expected = replace(search, start=max(search.start, horizon), token=None), None
+            search, expected = replace(search, start=max(search.start, horizon)), None
         yield from self._pages(replace(search, archive=False), expected)
 
     def _pages(self, search: Search, expected: int | None) -> Iterator[Payload]:
         """Pages of one stretch. X names the next page by a token; one that leads back is not followed."""
-        library = self._api.library
-        find = library.search_all_tweets if search.archive else library.search_recent_tweets
-        most = queries.ARCHIVE_PAGE if search.archive else queries.RECENT_PAGE
-        token, is_resumed = search.token, search.token is not None
+        token: str | None = None
         asked: set[str | None] = {token}
         seen: set[str] = set()
         stale = repeats = 0
-        for number in range(LONGEST_SEARCH):
-            if search.archive:
-                self._pace()
-            size = self._reserve(most, queries.SMALLEST_PAGE)
+        was_recalled = False
+        for _ in range(LONGEST_SEARCH):
             try:
-                answer, page = self._read(
-                    find,
-                    search.text,
-                    may_be_empty=expected is not None and len(seen) >= expected,
-                    start_time=search.start,
-                    end_time=search.end,
-                    max_results=size,
-                    next_token=token,
-                )
+                payload, page, is_recalled = self._page(search, token, len(seen), expected)
             except InvalidError:
-                if token is None or number > 0:
+                if not was_recalled:
                     raise
-                self._note("X does not know any more where the last run stopped; the search begins anew")
-                token = None
-                asked.add(token)
+                self._note("X does not know any more where the last run stopped; the search goes on by time")
+                oldest = min((made for own in seen if (made := snowflake_time(own)) is not None), default=search.end)
+                search = replace(search, end=min(search.end, oldest.replace(microsecond=0) + timedelta(seconds=1)))
+                token, was_recalled = None, False
                 continue
+            was_recalled = is_recalled
             if not isinstance(page.get("meta"), dict) or "result_count" not in page["meta"]:
                 self._gap(f"X gave no posts and did not say that there are none{_reason(page)}; some may be missing")
                 return
@@ -260,11 +260,13 @@ class XConnector:
             leads_back = following is not None and following in asked
             is_stale = not ids - seen
             if not (leads_back and is_stale and repeats < REPEATS):
-                yield self._payload(answer, page)
+                yield payload
             seen |= ids
             stale = stale + 1 if is_stale else 0
+            if is_stale and expected is not None and len(seen) >= expected:
+                return  # all that is counted has come, wherever the cursor leads
             if following is None:
-                if expected is not None and not is_resumed and len(seen) < GIVEN_OF_COUNTED * expected:
+                if expected is not None and len(seen) < GIVEN_OF_COUNTED * expected:
                     self._gap(f"X counts {expected:,} posts for the search, and gave {len(seen):,}")
                 return
             if leads_back and repeats < REPEATS:
@@ -273,32 +275,60 @@ class XConnector:
             if leads_back or stale >= STALE_PAGES:
                 self._gap("X repeats its pages; older posts may be missing")
                 return
-            if expected is None and token is None and not is_resumed:
+            if expected is None and token is None:
                 expected = self._count(search)  # of one page nothing can be lost without notice, of several it can
             asked.add(following)
             token, repeats = following, 0
         self._gap(f"more than {LONGEST_SEARCH:,} pages; older posts may be missing")
 
+    def _page(self, search: Search, token: str | None, seen: int, expected: int | None) -> tuple[Payload, Page, bool]:
+        """One page of a stretch, and whether an interrupted run has stored it, so that it is not paid for again."""
+        path = queries.ARCHIVE if search.archive else queries.RECENT
+        found = self._stored.take(queries.request_of(path, query=search.text, end_time=search.end, next_token=token))
+        if found is not None:
+            return found[0], self._recalled(found[0]), True
+        if search.archive:
+            self._pace()
+        library = self._api.library
+        size = self._reserve(queries.ARCHIVE_PAGE if search.archive else queries.RECENT_PAGE, queries.SMALLEST_PAGE)
+        answer, page = self._read(
+            library.search_all_tweets if search.archive else library.search_recent_tweets,
+            search.text,
+            may_be_empty=expected is not None and seen >= expected,
+            start_time=search.start,
+            end_time=search.end,
+            max_results=size,
+            next_token=token,
+        )
+        return self._payload(answer, page), page, False
+
     def _quotes(self, post: Post) -> Iterator[Payload]:
         own, token = post.uid.removeprefix("x:"), None
-        asked: set[str] = set()
+        seen: set[str] = set()
         wanted = min(queries.QUOTES_PAGE, max(queries.SMALLEST_PAGE, post.quotes or 0))
         for _ in range(QUOTE_PAGES):
-            size = self._reserve(wanted, queries.SMALLEST_PAGE)
-            answer, page = self._read(
-                self._api.library.get_quote_tweets,
-                own,
-                exclude=["retweets"],
-                max_results=size,
-                pagination_token=token,
-            )
-            yield self._payload(answer, page)
+            found = self._stored.take(queries.request_of(f"/2/tweets/{own}/quote_tweets", pagination_token=token))
+            if found is not None:
+                payload, page = found[0], self._recalled(found[0])
+            else:
+                size = self._reserve(wanted, queries.SMALLEST_PAGE)
+                answer, page = self._read(
+                    self._api.library.get_quote_tweets,
+                    own,
+                    exclude=["retweets"],
+                    max_results=size,
+                    pagination_token=token,
+                )
+                payload = self._payload(answer, page)
+            yield payload
             token = queries.next_token(page)
             if token is None:
                 return
-            if token in asked:
+            if not set(_posts(page)) - seen:
+                if len(seen) >= (post.quotes or 0):
+                    return  # all that is counted has come, wherever the cursor leads
                 break
-            asked.add(token)
+            seen.update(_posts(page))
         self._gap(f"quotes of {post.uid} go on; some may be missing")
 
     def _is_archive(self, search: Search) -> bool:
@@ -308,13 +338,12 @@ class XConnector:
 
     def _pace(self) -> None:
         """Ask the full archive once a second."""
-        now = self._surroundings.now()
         if self._last_archive is not None:
-            wait = PACE - (now - self._last_archive).total_seconds()
-            if 0 < wait <= PACE:
+            wait = PACE - (self._surroundings.elapsed() - self._last_archive)
+            if wait > 0:
                 self.report.waited += wait
                 self._surroundings.sleep(wait)
-        self._last_archive = self._surroundings.now()
+        self._last_archive = self._surroundings.elapsed()
 
     # Requests
 
@@ -358,6 +387,12 @@ class XConnector:
                 return answer, page
         self._gap("X gave the same answer to different questions; posts may be missing")
         return answer, page
+
+    def _recalled(self, payload: Payload) -> Page:
+        """What a stored page says. Another question is not answered by the same bytes."""
+        page: Page = msgspec.json.decode(payload.body)
+        self._answered[hashlib.sha256(payload.body).digest()] = read_exchange(payload).request
+        return page
 
     def _payload(self, answer: Answer, page: Page, subject: dict[str, datetime] | None = None) -> Payload:
         self.report.pages += 1

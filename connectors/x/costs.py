@@ -16,7 +16,6 @@ from math import ceil
 import msgspec
 
 from connectors.base import BudgetError, Report, Surroundings
-from knowarchive.errors import ConfigError
 
 #: https://docs.x.com/x-api/getting-started/pricing
 POST = 5
@@ -28,7 +27,6 @@ UNSEEN = 2 * POST + 2 * ACCOUNT
 MARGIN = 1.5
 LEAST = POST + ACCOUNT + POST
 
-MONTHLY_BUDGET = "KNOWARCHIVE_X_DOLLARS_A_MONTH"
 FILE = "x-costs.json"
 
 
@@ -42,31 +40,12 @@ class _Month(msgspec.Struct):
     accounts: set[str] = msgspec.field(default_factory=set)
 
 
-def monthly_budget(surroundings: Surroundings) -> int | None:
-    """Read the month's budget, in thousandths of a dollar; None where there is none.
-
-    Raises:
-        ConfigError: it is not a number of dollars.
-    """
-    text = surroundings.secrets.get(MONTHLY_BUDGET, "").strip().removeprefix("$")
-    if not text:
-        return None
-    try:
-        dollars = float(text)
-        if 0 <= dollars < 1e9:
-            return int(dollars * 1000)
-    except ValueError:
-        pass
-    raise ConfigError(f"{MONTHLY_BUDGET} is not a number of dollars; write {MONTHLY_BUDGET}=25")
-
-
 class Costs:
     """Counts what a run and its month cost, and refuses what would cost too much."""
 
-    def __init__(self, surroundings: Surroundings, report: Report, month: int | None) -> None:
-        dollars = surroundings.limits.dollars
-        self._run_budget = int(dollars * 1000) if dollars is not None else None
-        self._month_budget = month
+    def __init__(self, surroundings: Surroundings, report: Report) -> None:
+        self._run_budget = _thousandths(surroundings.limits.dollars)
+        self._month_budget = _thousandths(surroundings.limits.dollars_a_month)
         self._now = surroundings.now
         self._state = surroundings.state
         self._report = report
@@ -136,7 +115,7 @@ class Costs:
         if self._month_budget is not None and self._month_budget - month.spent < least * self.per_result:
             return (
                 f"stopped before the budget of ${self._month_budget / 1000:,.2f} a month is exceeded: {need}, "
-                f"${month.spent / 1000:,.2f} are spent; raise {MONTHLY_BUDGET} or wait for the next month"
+                f"${month.spent / 1000:,.2f} are spent; raise limits.dollars_a_month or wait for the next month"
             )
         return (
             f"stopped before the run's budget of ${(self._run_budget or 0) / 1000:,.2f} is exceeded: {need}, "
@@ -204,3 +183,7 @@ class Costs:
 
     def _lost(self, what: str) -> str:
         return f"what this month has cost so far is not known: {self._state / FILE} {what}"
+
+
+def _thousandths(dollars: float | None) -> int | None:
+    return int(dollars * 1000) if dollars is not None else None

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from connectors.x import records
 from connectors.x.collect import Collector
 from connectors.x.protected import screen_document as screen
+from connectors.x.redaction import redact_document as redact
 from connectors.x.shapes import count_items, is_document
 from knowarchive.model import Mapped, Payload
 
-__all__ = ["CUT", "count_items", "map_payload", "recognises", "screen"]
+__all__ = ["CUT", "count_items", "map_payload", "recognises", "redact", "screen"]
 
 CUT = "whole"
 

@@ -7,12 +7,12 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import msgspec
-
-from connectors.base import Exchange, Query
+from connectors.base import Query, read_exchange
+from connectors.refusals import FAILURES
 from connectors.x.ids import is_id, snowflake_time
 from knowarchive.config import MARKS_IN_HASHTAGS
 from knowarchive.model import Payload, Post
@@ -95,17 +95,12 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One stretch of time of one query. `token` continues it; `archive` is None until it is known what answers."""
+    """One stretch of time of one query. `archive` is None until it is known what answers."""
 
     text: str
     start: datetime
     end: datetime
-    token: str | None = None
     archive: bool | None = None
-
-
-#: What stands for any search that completes a conversation.
-_COMPLETING = Search("", datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
 
 
 def is_hashtag(tag: str) -> bool:
@@ -153,47 +148,58 @@ def searches(query: Query, now: datetime) -> list[Search]:
     return [Search(text, start, end) for text in any_of(f"#{tag}" for tag in query.hashtags)]
 
 
-def resumed(planned: Sequence[Search], query: Query, payload: Payload, longest_run: timedelta) -> list[Search]:
-    """The searches that are left after the last page that was stored, and those for what has happened since.
+def key(request: str) -> str:
+    """What makes a request for a page the same when it is made again: what is asked, up to when, and which page.
 
-    A page of a conversation or of quotes says that the search was over; what it did not reach is younger than the run
-    that asked for it. A page that belongs to nothing here leaves all to be done.
+    Not since when, because the horizon of recent search moves on; not how many, because that depends on the budget.
     """
-    last = _read_search(payload)
-    if last is _COMPLETING and payload.fetched_at is not None:
-        reached = (payload.fetched_at.astimezone(UTC) - SETTLED - longest_run).replace(microsecond=0)
-        return [replace(search, start=max(search.start, reached)) for search in planned if search.end > reached]
-    texts = [search.text for search in planned]
-    if last is None or last.text not in texts:
-        return list(planned)
-    since, until = query.since.astimezone(UTC).replace(microsecond=0), _ceiling(query.until.astimezone(UTC))
-    cut = last.archive is False and last.start > since  # at the horizon
-    if not (since == last.start or cut) or not since < last.end <= until:
-        return list(planned)
-    at = texts.index(last.text)
-    left = [last] if last.token is not None else []
-    left += planned[at + 1 :]
-    left += [replace(search, start=last.end) for search in planned[: at + 1] if search.end > last.end]
-    return left
+    parts = urlsplit(request)
+    asked = dict(parse_qsl(parts.query))
+    return "\n".join(
+        [parts.path, *(asked.get(name, "") for name in ("query", "end_time", "next_token", "pagination_token"))]
+    )
 
 
-def _read_search(payload: Payload) -> Search | None:
-    """What a stored page was asked with, and the token of the page after it."""
-    try:
-        exchange = msgspec.json.decode(payload.head, type=Exchange)
-        parts = urlsplit(exchange.request)
-        if parts.path.endswith("/quote_tweets"):
-            return _COMPLETING
-        asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        start, end = (datetime.fromisoformat(asked[name]).astimezone(UTC) for name in ("start_time", "end_time"))
-        page = msgspec.json.decode(payload.body)
-    except (ValueError, KeyError, RecursionError):
-        return None
-    if not parts.path.endswith((RECENT, ARCHIVE)) or "query" not in asked:
-        return None
-    if "conversation_id:" in asked["query"]:
-        return _COMPLETING
-    return Search(asked["query"], start, end, next_token(page), archive=parts.path.endswith(ARCHIVE))
+def request_of(path: str, **params: object) -> str:
+    """A request as `key` knows it again, of what is about to be asked."""
+    known = {name: _parameter(value) for name, value in params.items() if value is not None}
+    return f"{path}?{urlencode(known)}"
+
+
+def divided(planned: Iterable[Search], stored: Iterable[Payload]) -> list[Search]:
+    """Cut stretches where an interrupted run ended them, so that what it stored is neither asked for nor paid for again.
+
+    What has happened since comes first.
+    """
+    ends: dict[str, set[datetime]] = {}
+    for payload in stored:
+        try:
+            asked = dict(parse_qsl(urlsplit(read_exchange(payload).request).query))
+            ends.setdefault(asked["query"], set()).add(datetime.fromisoformat(asked["end_time"]).astimezone(UTC))
+        except (*FAILURES, KeyError):
+            continue
+    found = []
+    for search in planned:
+        cuts = sorted(end for end in ends.get(search.text, ()) if search.start < end < search.end)
+        edges = [search.start, *cuts, search.end]
+        found += [replace(search, start=start, end=end) for start, end in reversed(list(pairwise(edges)))]
+    return found
+
+
+def completed_at(stored: Iterable[Payload]) -> datetime | None:
+    """When an interrupted run began to complete conversations; None if it had not come to that."""
+    times = [
+        payload.fetched_at
+        for payload in stored
+        if payload.fetched_at is not None
+        and ("conversation_id%3A" in payload.origin or "/quote_tweets" in payload.origin)
+    ]
+    return min(times, default=None)
+
+
+def _parameter(value: object) -> str:
+    """As tweepy writes it."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else str(value)
 
 
 def next_token(page: Any) -> str | None:

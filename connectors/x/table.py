@@ -5,8 +5,10 @@ leaves what importing the JSON leaves.
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 import msgspec
@@ -17,6 +19,7 @@ from connectors.refusals import BadRecordError, reason
 from connectors.x import v2
 from connectors.x.collect import Collector
 from connectors.x.ids import LANGUAGES, snowflake_time, true_time, v1_time
+from connectors.x.redaction import ids_of
 from connectors.x.spreadsheet import Known, read_id
 from connectors.x.text import permalink, short_links, unescape, unwrap
 from connectors.x.v2_objects import (
@@ -34,7 +37,7 @@ from connectors.x.v2_objects import (
     UserMention,
     Withheld,
 )
-from knowarchive.model import Account, Link, Mapped, Media, Mention, Payload, Post, Repost
+from knowarchive.model import Account, Link, Mapped, Media, Mention, Payload, Post, Repost, without_content
 
 CUT = "rows"
 
@@ -91,6 +94,17 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "withheld": ("withheld.country_codes", "withheld_in_countries"),
     "observed_at": ("__twarc.retrieved_at",),
 }
+
+#: What stands in the place of the text of a post that was erased. No table has it: it is the character for "unreadable".
+ERASED = "\x1a"
+#: What is left of its row, and of a repost's: its place. A repost's text begins so where nothing else tells that it is one.
+_PLACE = (
+    *("id", "url", "created_at", "author_id", "handle", "name", "bio", "account_url", "avatar", "account_created_at"),
+    *("followers", "following", "account_posts", "protected", "reply_to", "reply_to_author", "reply_to_handle"),
+    *("repost_of", "repost_of_handle", "repost_or_quote_of", "repost_or_quote_of_handle", "kind", "conversation"),
+    *("edit_history", "observed_at"),
+)
+_REPOST = "RT @"
 
 #: What sets a table of posts apart from any other table with ids and texts.
 _TELLING = ("handle", "author_id", "created_at", "url", "likes", "conversation")
@@ -233,6 +247,49 @@ def screen(payload: Payload) -> tuple[Payload, int]:
     return msgspec.structs.replace(payload, body=b"\n".join(kept), items=len(kept)), dropped
 
 
+def redact(payload: Payload, uids: AbstractSet[str]) -> tuple[Payload, int]:
+    """Empty the rows of erased posts and of their reposts, but for their place. See `connectors.redact`."""
+    ids = ids_of(uids)
+    try:
+        columns = Columns(payload.head)
+    except (ValueError, csv.Error):
+        columns = Columns(b"")
+    records = list(_records(payload.body, columns.delimiter)) if ids else []
+    count = 0
+    for index, record in enumerate(records):
+        rest = _redacted(record, columns, ids)
+        if rest != record:
+            records[index], count = rest, count + 1
+    return (msgspec.structs.replace(payload, body=b"\n".join(records)), count) if count else (payload, 0)
+
+
+def _redacted(record: bytes, columns: Columns, ids: AbstractSet[str]) -> bytes:
+    """One row, without what it says if it is of an erased post."""
+    try:
+        cells = _row(record, columns)
+    except (ValueError, csv.Error):
+        # It cannot be read, and stands in quarantine: it is either about one of them or it is not.
+        return ERASED.encode() if any(own.encode() in record for own in ids) else record
+    row = Row(0, record, cells, columns)
+    try:
+        own = {_identity(row), *_LONG_NUMBER.findall(row.get("edit_history") or "")[:1]}
+    except ValueError:
+        read = read_id(row.get("id"))  # rounded, so it may be any of those that it fits
+        own = {one for one in ids if one.encode() in record or (read is not None and read.fits(one))}
+    is_repost = (row.get("text") or "").startswith(_REPOST) or row.get("kind") in {"retweet", "repost"}
+    repeats = [row.get("repost_of"), row.get("repost_or_quote_of") if is_repost else None]
+    repeated = {one for read in map(read_id, repeats) if read for one in ids if one == read.whole or read.fits(one)}
+    if ids.isdisjoint(own | repeated):
+        return record
+    text = f"{_REPOST}{ERASED}" if is_repost and repeated else ERASED
+    kept = {columns.places[name] for name in _PLACE if name in columns.places}
+    written = [cell if place in kept else "" for place, cell in enumerate(cells)]
+    written[columns.places["text"]] = text
+    line = io.StringIO()
+    csv.writer(line, delimiter=columns.delimiter.decode(), lineterminator="\r\n").writerow(written)
+    return line.getvalue().removesuffix("\r\n").encode()
+
+
 def _records(body: bytes, delimiter: bytes) -> Iterator[bytes]:
     for record in split_rows([body], delimiter):
         if not isinstance(record, Overlong):
@@ -327,6 +384,7 @@ def _map_v1(row: Row, created_at: datetime, known: Known, times: dict[str, datet
     text = row.get("text")
     if text is None:
         raise BadRecordError("text: missing")
+    is_erased = text == ERASED
     if (either := row.get("repost_or_quote_of")) is not None:
         if row.get("kind") in {"retweet", "repost"} or (row.get("kind") is None and text.startswith("RT @")):
             repost_of, repost_handle = either, row.get("repost_or_quote_of_handle")
@@ -382,7 +440,7 @@ def _map_v1(row: Row, created_at: datetime, known: Known, times: dict[str, datet
         withheld=tuple(_words(withheld)) if withheld else None,
         visibility="public",
     )
-    out.posts.append(post)
+    out.posts.append(without_content(post) if is_erased else post)
 
 
 def _unique(words: Iterator[str]) -> tuple[str, ...]:
@@ -521,6 +579,7 @@ def _tweet(row: Row, created_at: datetime, known: Known) -> Tweet:
     return Tweet(
         id=row.post_id,
         text=row.get("text"),
+        erased=row.get("text") == ERASED,
         author_id=author_id,
         created_at=created_at,
         conversation_id=known.whole(row.get("conversation"), None)[0],

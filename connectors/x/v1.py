@@ -13,11 +13,12 @@ from connectors.x import records
 from connectors.x.collect import Collector
 from connectors.x.ids import LANGUAGES, is_id, snowflake_time, true_time, v1_time
 from connectors.x.protected import screen
+from connectors.x.redaction import redact_lines as redact
 from connectors.x.shapes import generation_of_lines
 from connectors.x.text import permalink, unescape, unwrap
-from knowarchive.model import Account, Link, Mapped, Media, Mention, Payload, Post, Repost
+from knowarchive.model import Account, Link, Mapped, Media, Mention, Payload, Post, Repost, without_content
 
-__all__ = ["CUT", "map_payload", "recognises", "screen"]
+__all__ = ["CUT", "map_payload", "recognises", "redact", "screen"]
 
 CUT = "lines"
 
@@ -149,6 +150,7 @@ class Tweet(msgspec.Struct, gc=False):
     reply_count: int | None = None
     quote_count: int | None = None
     withheld_in_countries: list[str] | None = None
+    erased: bool = False  # by us: see `connectors.redaction`
 
 
 _decoder = msgspec.json.Decoder(Tweet)
@@ -311,7 +313,7 @@ def _map_original(tweet: Tweet, post_id: str, created_at: datetime, seen_at: dat
         tuple(tweet.withheld_in_countries) if tweet.withheld_in_countries is not None else None,
         "public",
     )
-    out.add(post_id, post, tweet)
+    out.add(post_id, without_content(post) if tweet.erased else post, tweet)
 
 
 def _unwrap(

@@ -14,12 +14,13 @@ from connectors.x import records
 from connectors.x.collect import DAWN, Collector
 from connectors.x.ids import LANGUAGES, are_ids, first_time, is_id, snowflake_time
 from connectors.x.protected import screen
+from connectors.x.redaction import redact_lines as redact
 from connectors.x.shapes import JSON_ARRAY, JSON_OBJECT, generation_of_lines
 from connectors.x.text import permalink, unescape, unwrap
 from connectors.x.v2_objects import Attachments, Entities, Includes, Line, Medium, Poll, Twarc, Tweet, Url, User
-from knowarchive.model import Link, Mapped, Media, Mention, Payload, PollOption, Post, Repost
+from knowarchive.model import Link, Mapped, Media, Mention, Payload, PollOption, Post, Repost, without_content
 
-__all__ = ["CUT", "map_payload", "recognises", "screen"]
+__all__ = ["CUT", "map_payload", "recognises", "redact", "screen"]
 
 CUT = "lines"
 
@@ -407,6 +408,8 @@ def map_tweet(tweet: Tweet, context: Context, out: Collector) -> None:
         tuple(tweet.withheld.country_codes or ()) if tweet.withheld is not None else None,
         "public",
     )
+    if tweet.erased:
+        post = without_content(post)
     context.done[post_id] = tweet
     # What else stands on the page had no part in it if nothing was looked up there but the author.
     alone = attachments is None and not firsts and context.handles is None

@@ -164,6 +164,7 @@ class Tweet(msgspec.Struct, gc=False):
     withheld: Withheld | None = None
     author: User | None = None  # flattened
     username: str | None = None  # only users have one, where a list of users stands for the posts
+    erased: bool = False  # by us: see `connectors.redaction`
 
 
 class Reference(Tweet, gc=False):

@@ -27,6 +27,7 @@ COMMANDS = {
     "init": ("knowarchive.cli.init", "Write a commented configuration."),
     "import": ("knowarchive.cli.import_files", "Import archive files: JSON lines or CSV, plain or compressed."),
     "collect": ("knowarchive.cli.collect", "Fetch sessions from X, Bluesky and Mastodon."),
+    "refresh": ("knowarchive.cli.refresh", "Ask again: late replies, edits, counts, deletions."),
     "sessions": ("knowarchive.cli.sessions", "List the sessions with posts, people and coverage."),
     "transcript": ("knowarchive.cli.transcript", "Write one session as HTML, Markdown, text or JSON."),
     "review": ("knowarchive.cli.review", "Correct the filing: the posts that teach the most first."),

@@ -10,10 +10,14 @@ from knowarchive.cli.output import one_line, print_json
 from knowarchive.cli.progress import Progress
 
 if TYPE_CHECKING:
-    from knowarchive.config import Chat
+    from collections.abc import Sequence
+
+    from connectors.base import Surroundings
+    from knowarchive.config import Chat, Config
     from pipelines.collecting import Collected
     from transcripts.model import Window
 
+PLATFORMS = ("x", "bluesky", "mastodon")
 RECENT = timedelta(days=7)  # how far back the latest session is looked for
 
 
@@ -22,7 +26,9 @@ RECENT = timedelta(days=7)  # how far back the latest session is looked for
 @click.option("--session", metavar="DATE", help="One session, by its local date; by default the latest that began.")
 @click.option("--since", metavar="DATE", help="Sessions from this local date on.")
 @click.option("--until", metavar="DATE", help="Sessions before this local date.")
-@click.option("--source", "platforms", multiple=True, metavar="PLATFORM", help="Only this network; may be repeated.")
+@click.option(
+    "--source", "platforms", multiple=True, type=click.Choice(PLATFORMS), help="Only this network; may be repeated."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def command(
@@ -42,41 +48,71 @@ def command(
     """
     config = context.config  # before the heavy imports: a wrong configuration is said at once
 
-    import os
-
-    from connectors.base import Surroundings
-    from knowarchive import __version__
     from knowarchive.errors import UsageError
     from pipelines.collecting import collect_session
     from pipelines.sessions import require_chat
     from storage.archive import Archive
 
-    chats = [require_chat(config, chat)] if chat else list(config.chat)
     if session and (since or until):
         raise UsageError("give --session, or --since and --until, not both")
+    chats = [require_chat(config, chat)] if chat else list(config.chat)
+    check_sources(chats, platforms)
     now = datetime.now(UTC)
-    surroundings = Surroundings(
-        secrets=os.environ,
-        state=config.state_dir,
-        user_agent=f"knowarchive/{__version__} (archives public hashtag chats)",
-    )
+    surroundings = surroundings_of(config)
     archive = Archive(config.archive_url, config.state_dir)
     results: list[Collected] = []
     with Progress(quiet=as_json) as progress:
         for one in chats:
             sources = [source for source in one.source if not platforms or source.platform in platforms]
-            if not sources:
-                wanted = f" {' or '.join(platforms)}" if platforms else ""
-                click.echo(f"knowarchive: {one.name} has no{wanted} source; add a [[chat.source]]", err=True)
-                continue
-            for window in _windows(one, now, session, since, until):
+            for window in _windows(one, now, session, since, until) if sources else ():
                 progress.begin(f"{one.name} {window.label}", None)
                 for result in collect_session(archive, one, window, surroundings, sources=sources,
                                               on_progress=lambda _source, posts: progress.advance(0, posts)):  # fmt: skip
                     results.append(result)
-                    _tell(one, window, result)
+                    tell_result(one, window, result)
     archive.tidy()
-    return _summarise(results, as_json=as_json)
+    return summarise(results, as_json=as_json)
+
+
+def surroundings_of(config: "Config") -> "Surroundings":
+    """What connectors may use of the world, as the configuration and the environment have it."""
+    import os
+
+    from connectors.base import Limits, Surroundings
+    from knowarchive import __version__
+
+    return Surroundings(
+        secrets=os.environ,
+        state=config.state_dir,
+        user_agent=f"knowarchive/{__version__} (archives public hashtag chats)",
+        limits=Limits(
+            requests=config.limits.requests,
+            seconds=60 * config.limits.minutes,
+            dollars=config.limits.dollars_a_run,
+            dollars_a_month=config.limits.dollars_a_month,
+        ),
+    )
+
+
+def check_sources(chats: "Sequence[Chat]", platforms: tuple[str, ...]) -> None:
+    """Say of every chat what keeps it from being collected; that is an error where nothing is left."""
+    from knowarchive.errors import UsageError
+
+    found = False
+    wanted = f" {' or '.join(platforms)}" if platforms else ""
+    for chat in chats:
+        if not any(not platforms or source.platform in platforms for source in chat.source):
+            trouble = f"{chat.name} has no{wanted} source; add a [[chat.source]]"
+        elif not chat.rules:
+            trouble = f"{chat.name} has no schedule, so there is no session to collect; give it one"
+        else:
+            found = True
+            continue
+        if len(chats) == 1:
+            raise UsageError(trouble)
+        click.echo(f"knowarchive: {trouble}", err=True)
+    if not found:
+        raise UsageError("there is no chat to collect; add a [[chat]] with a [[chat.source]] and a schedule")
 
 
 def _windows(chat: "Chat", now: datetime, session: str | None, since: str | None, until: str | None) -> "list[Window]":
@@ -84,7 +120,7 @@ def _windows(chat: "Chat", now: datetime, session: str | None, since: str | None
     from transcripts.sessions import find_window, windows
 
     if not chat.rules:
-        raise UsageError(f"{chat.name} has no schedule, so there is no session to collect; give it one")
+        return []
     if session:
         window = find_window(chat, session)
         if window is None:
@@ -100,18 +136,22 @@ def _windows(chat: "Chat", now: datetime, session: str | None, since: str | None
 
 
 def _local(text: str, chat: "Chat") -> datetime:
+    from knowarchive.config import FIRST_YEAR, LAST_YEAR
     from knowarchive.errors import UsageError
 
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{text!r} is not a date; write 2015-05-19") from error
+    if not FIRST_YEAR < moment.year < LAST_YEAR:
+        raise UsageError(f"{text!r} is not a date of any session; write one such as 2015-05-19")
     return (moment if moment.tzinfo else moment.replace(tzinfo=chat.zone)).astimezone(UTC)
 
 
-def _tell(chat: "Chat", window: "Window", result: "Collected") -> None:
-    for gap in result.gaps:
-        click.echo(f"knowarchive: {chat.name} {window.label}: {one_line(result.source)}: {one_line(gap)}", err=True)
+def tell_result(chat: "Chat", window: "Window", result: "Collected") -> None:
+    """Say of a source what is missing, and what a reader should know."""
+    for text in (*result.gaps, *result.notes):
+        click.echo(f"knowarchive: {chat.name} {window.label}: {one_line(result.source)}: {one_line(text)}", err=True)
     if result.screened:
         click.echo(
             f"knowarchive: {chat.name} {window.label}: {one_line(result.source)}: "
@@ -120,11 +160,13 @@ def _tell(chat: "Chat", window: "Window", result: "Collected") -> None:
         )
 
 
-def _summarise(results: "list[Collected]", *, as_json: bool) -> int:
+def summarise(results: "list[Collected]", *, as_json: bool) -> int:
+    """Print what came of all sources; returns the exit code."""
     outcomes = [result.outcome for result in results if result.outcome]
     totals = {
         name: sum(getattr(outcome, name) for outcome in outcomes) for name in ("seen", "new", "changed", "quarantined")
     }
+    deleted = sum(result.deleted for result in results)
     if as_json:
         rows = [
             {
@@ -136,12 +178,16 @@ def _summarise(results: "list[Collected]", *, as_json: bool) -> int:
             }
             for result in results
         ]
-        print_json({**totals, "sources": rows})
-    elif results:
+        print_json({**totals, "deleted": deleted, "sources": rows})
+    elif not results:
+        click.echo("knowarchive: no session of it has begun in that time; name one with --session DATE", err=True)
+    else:
         click.echo(
             f"{totals['seen']:,} posts seen at {len(results)} source{'s' * (len(results) != 1)}: "
             f"{totals['new']:,} new, {totals['changed']:,} changed, {totals['quarantined']:,} quarantined."
         )
+        if deleted:
+            click.echo(f"{deleted:,} posts were deleted by their authors, and are erased.")
     if results and all(result.status == "failed" for result in results):
         return 1
     return 4 if any(result.status != "done" for result in results) else 0

@@ -27,6 +27,9 @@ class Clock:
     def __call__(self):
         return self.now
 
+    def elapsed(self):
+        return self.now.timestamp()
+
     def sleep(self, seconds):
         self.naps.append(seconds)
         self.now += timedelta(seconds=seconds)
@@ -61,6 +64,7 @@ def asker(clock, tmp_path):
             user_agent="tests (hello)",
             limits=replace(Limits(), **limits),
             now=clock,
+            elapsed=clock.elapsed,
             sleep=clock.sleep,
             jitter=lambda: 0.0,
         )
@@ -79,7 +83,7 @@ def test_a_request_says_who_asks_and_has_a_timeout(asker):
     assert request.headers["user-agent"] == "tests (hello)"
     assert request.extensions["timeout"] == {"connect": 7, "read": 7, "write": 7, "pool": 7}
     assert (transport.last.status, transport.last.body) == (200, b'{"a":1}')
-    assert transport._report.requests == 1
+    assert transport._passage._report.requests == 1
 
 
 def test_an_answer_is_kept_decoded(asker):
@@ -111,7 +115,7 @@ def test_a_redirect_elsewhere_is_not_followed_and_one_at_home_is(asker):
 
 
 def test_a_default_port_is_no_other_host(clock, tmp_path):
-    around = Surroundings(secrets={}, state=tmp_path, now=clock, sleep=clock.sleep)
+    around = Surroundings(secrets={}, state=tmp_path, now=clock, elapsed=clock.elapsed, sleep=clock.sleep)
     for server in ("https://one.example:443", "https://ONE.example/", "https://one.example/api"):
         transport = PoliteTransport(around, Report(), [server], Script(httpx.Response(200)))
         assert httpx.Client(transport=transport).get("https://one.example:443/x").status_code == 200
@@ -171,8 +175,8 @@ def test_what_passes_is_asked_again_after_a_wait(asker, clock, trouble):
     assert client.post(SERVER, json={"said": "twice"}).status_code == 200
     assert [request.content for request in script.requests] == [b'{"said":"twice"}'] * 2
     assert len(clock.naps) == 1
-    assert transport._report.waited == clock.naps[0] > 0
-    assert transport._report.requests == 2
+    assert transport._passage._report.waited == clock.naps[0] > 0
+    assert transport._passage._report.requests == 2
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 501])
@@ -202,7 +206,7 @@ def test_requests_are_counted_and_bounded(asker):
     client.get(SERVER)
     with pytest.raises(BudgetError):
         client.get(SERVER)
-    assert transport._report.requests == 2
+    assert transport._passage._report.requests == 2
 
 
 def test_a_certificate_that_does_not_verify_is_no_passing_trouble(asker, clock):
@@ -281,7 +285,7 @@ def test_no_log_of_any_library_at_any_level_tells_a_token(environment, clock, tm
         thread.start()
         try:
             address = f"http://127.0.0.1:{server.server_port}"
-            around = Surroundings(secrets={}, state=tmp_path, now=clock, sleep=clock.sleep)
+            around = Surroundings(secrets={}, state=tmp_path, now=clock, elapsed=clock.elapsed, sleep=clock.sleep)
             transport = PoliteTransport(around, Report(), [address])
             client = Client(base_url=address, request=Request(transport=transport, trust_env=False))
             client._session_dispatcher.set_session(

@@ -6,19 +6,54 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.base import BudgetError, CredentialsError, FetchError, Limits, TransientFetchError
+from connectors.base import (
+    BudgetError,
+    CredentialsError,
+    FetchError,
+    Limits,
+    Report,
+    Surroundings,
+    TransientFetchError,
+)
 from connectors.manners import (
     TRANSIENT,
     Pass,
+    Passage,
     Wait,
-    check_budget,
-    check_host,
     decide,
     refusal,
     reset_after,
 )
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+class Clock:
+    """Seconds that pass while somebody waits, and a wall clock that shows what it likes."""
+
+    def __init__(self):
+        self.seconds = 0.0
+        self.wall = NOW
+
+    def sleep(self, seconds):
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def passage(clock, tmp_path):
+    def passage(**limits):
+        around = Surroundings(
+            secrets={}, state=tmp_path, limits=Limits(**limits), now=lambda: clock.wall,
+            elapsed=lambda: clock.seconds, sleep=clock.sleep,
+        )  # fmt: skip
+        return Passage(around, Report(), ["https://a.example", "http://b.example:81"])
+
+    return passage
 
 
 def after(status, headers=None, attempt=1, jitter=0.5, **limits):
@@ -100,8 +135,8 @@ def test_jitter_spreads_waits_and_never_shortens_what_was_named(jitter, attempt)
 @pytest.mark.parametrize(
     "url", ["https://a.example/x", "https://A.EXAMPLE/", "https://user:pass@a.example/", "http://b.example:81/"]
 )
-def test_the_hosts_of_the_source_are_asked(url):
-    check_host(url, frozenset(("a.example", "b.example:81")))
+def test_the_hosts_of_the_source_are_asked(passage, url):
+    passage().check_address(url)
 
 
 @pytest.mark.parametrize(
@@ -115,18 +150,45 @@ def test_the_hosts_of_the_source_are_asked(url):
         "",
     ],
 )
-def test_no_other_host_is_asked(url):
+def test_no_other_host_is_asked(passage, url):
     with pytest.raises(FetchError, match="another host"):
-        check_host(url, frozenset(("a.example", "b.example:81")))
+        passage().check_address(url)
 
 
-def test_budgets_stop_before_the_request():
-    limits = Limits(requests=3, seconds=60)
-    check_budget(2, NOW, NOW + timedelta(seconds=59), limits)
+def test_encryption_is_never_given_up(passage):
+    passage().check_address("https://b.example:81/")
+    with pytest.raises(FetchError, match="from https to http"):
+        passage().check_address("http://a.example/")
+
+
+def test_a_run_stops_before_the_request_that_it_may_not_make(passage, clock):
+    one = passage(requests=3, seconds=60)
+    for _ in range(3):
+        one.begin()
     with pytest.raises(BudgetError, match="stopped after 3 requests"):
-        check_budget(3, NOW, NOW, limits)
+        one.begin()
+    clock.seconds += 60
     with pytest.raises(BudgetError, match="stopped after 60 s"):
-        check_budget(0, NOW, NOW + timedelta(seconds=60), limits)
+        one.check_time()
+
+
+def test_nobody_waits_longer_than_the_run_may_take(passage, clock):
+    one = passage(seconds=60)
+    one.wait(50)
+    with pytest.raises(BudgetError, match="rather than wait 10 s"):
+        one.wait(10)
+    assert clock.seconds == 50
+
+
+def test_a_wall_clock_that_jumps_changes_no_bound(passage, clock):
+    one = passage(seconds=60)
+    clock.wall += timedelta(days=400)
+    one.begin()
+    clock.wall -= timedelta(days=800)
+    one.wait(59)
+    one.begin()
+    with pytest.raises(BudgetError):
+        one.wait(1)
 
 
 def test_a_refusal_says_which_variable_to_look_at():

@@ -13,13 +13,13 @@ from knowarchive.model import Payload
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_has_a_mapping_and_a_rank(name):
     mapping = load(name)
-    assert mapping.CUT in {"lines", "rows", "whole"}
+    assert mapping.CUT in {"lines", "rows", "whole", "converted"}
     assert not mapping.recognises([b"hello"])
     assert rank(name) > 0
 
 
 def test_an_unknown_format_names_the_known_ones():
-    with pytest.raises(UsageError, match="unknown format 'y': one of x-v2-jsonl"):
+    with pytest.raises(UsageError, match="unknown format 'y': one of knowarchive-jsonl"):
         map_payload(Payload(format="y", origin="o", body=b"", items=0))
 
 

@@ -369,11 +369,11 @@ def test_a_post_collected_for_two_chats_belongs_to_both(archive):
     assert rows(archive)["x:1"]["chats"] == ["a", "b"]
 
 
-def test_a_deletion_is_one_more_observation(archive):
+def test_a_deleted_post_has_no_content_whatever_else_tells(archive):
     store(archive, [post(minute=1, text="gone soon")])
     store(archive, [post(minute=2, deleted_at=at(2))])
     row = rows(archive)["x:1"]
-    assert (row["text"], row["deleted_at"]) == ("gone soon", at(2))
+    assert (row["text"], row["deleted_at"]) == (None, at(2))
 
 
 def test_an_observation_of_an_account_without_a_single_field_leaves_the_account_there(archive):

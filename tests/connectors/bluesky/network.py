@@ -27,7 +27,8 @@ def did(name):
 class Network(httpx.BaseTransport):
     """Answers like a server with an AppView behind it. `faults` are called with each request, until one answers."""
 
-    def __init__(self):
+    def __init__(self, start=START):
+        self.start = start
         self.posts = {}  # uri: view without counts
         self.deleted = set()
         self.reposts = []  # (uri, name)
@@ -43,7 +44,7 @@ class Network(httpx.BaseTransport):
         self.gates = {}
 
     def say(self, name, text, minutes=0, *, reply_to=None, quote=None, tags=(), at=None):
-        made = (at or START + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+        made = (at or self.start + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
         uri = f"at://{did(name)}/app.bsky.feed.post/k{len(self.posts)}"
         record = {"$type": "app.bsky.feed.post", "text": text, "createdAt": made, "tags": list(tags)}
         if reply_to is not None:

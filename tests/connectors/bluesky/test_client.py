@@ -55,6 +55,9 @@ class Clock:
     def __call__(self):
         return self.now
 
+    def elapsed(self):
+        return self.now.timestamp()
+
     def sleep(self, seconds):
         self.naps.append(seconds)
         self.now += timedelta(seconds=seconds)
@@ -72,6 +75,7 @@ def connect(network, clock, tmp_path):
             secrets=secrets or {},
             state=tmp_path / "state",
             now=clock,
+            elapsed=clock.elapsed,
             sleep=clock.sleep,
             jitter=lambda: 0.5,
             limits=replace(Limits(), **limits),
@@ -195,17 +199,13 @@ def test_a_search_that_gives_less_than_it_counts_is_a_gap(network, connect):
     assert connector.report.gaps == ["the search for #LanternKM counts 40 posts and gave 1"]
 
 
-@pytest.mark.parametrize("stop", range(1, 4))
-def test_an_interrupted_search_goes_on_after_its_last_page(network, connect, stop):
-    network.page = 3
-    for n in range(10):
-        network.say("ada", f"word {n} #LanternKM", n)
-    whole = list(connect().search(WINDOW))
-    network.requests.clear()
-    rest = list(connect().search(WINDOW, resume=whole[stop - 1]))
-    assert [payload.origin for payload in rest] == [payload.origin for payload in whole[stop:]]
-    assert [payload.body for payload in rest] == [payload.body for payload in whole[stop:]]
-    assert ("app.bsky.feed.searchPosts", {}) not in network.requests
+def test_pages_from_before_the_end_of_the_window_are_asked_for_again(network, connect, clock):
+    clock.now = START + timedelta(minutes=10)
+    network.say("ada", "before #LanternKM", 1)
+    stored = list(connect().search(WINDOW))
+    network.say("bo", "since #LanternKM", 20)
+    clock.now = START + timedelta(hours=3)
+    assert len(uids(connect().search(WINDOW, stored))) == 2
 
 
 def test_a_conversation_is_brought_whole(network, connect):

@@ -166,7 +166,7 @@ def test_a_hundred_megabyte_line_takes_little_memory():
         (b"\n \n", "file: is empty"),
         (gzip.compress(b"", mtime=0), "file: is empty"),
         (b"\xef\xbb\xbf", "file: is empty"),
-        (b"hello world", "file: begins with 'hello world', which is none of x-v2-jsonl"),
+        (b"hello world", "file: begins with 'hello world', which is none of knowarchive-jsonl"),
         (b"\x00\x1b[31mPK" * 100, r"file: begins with '\\x00\\x1b\[31mPK"),
         ("id,text".encode("utf-16"), "file: is UTF-16; save it as UTF-8"),
         (b"name,colour\nada,red\n", "file: begins with 'name,colour"),
@@ -233,7 +233,7 @@ def test_no_record_of_a_mixed_file_is_lost():
 def test_a_format_can_be_forced_and_misspelled():
     (payload,) = read(b'{"what": "ever"}', format="x-v2-jsonl")
     assert map_payload(payload).quarantined[0].reason == "not a post: no field that we know"
-    with pytest.raises(UsageError, match="unknown format 'x-v9': one of auto, x-v2-jsonl"):
+    with pytest.raises(UsageError, match="unknown format 'x-v9': one of auto, knowarchive-jsonl"):
         read(FEW, format="x-v9")
 
 

@@ -33,6 +33,9 @@ class Clock:
     def now(self):
         return self.time
 
+    def elapsed(self):
+        return self.time.timestamp()
+
     def sleep(self, seconds):
         self.slept.append(seconds)
         self.time += timedelta(seconds=seconds)
@@ -41,7 +44,15 @@ class Clock:
 def surroundings(tmp_path, clock=None, *, token=None, **more):
     clock = clock or Clock()
     secrets = {VARIABLE: token} if token else {}
-    return Surroundings(secrets=secrets, state=tmp_path, now=clock.now, sleep=clock.sleep, jitter=lambda: 0.5, **more)
+    return Surroundings(
+        secrets=secrets,
+        state=tmp_path,
+        now=clock.now,
+        elapsed=clock.elapsed,
+        sleep=clock.sleep,
+        jitter=lambda: 0.5,
+        **more,
+    )
 
 
 def response(request, status=200, body=b"", headers=None):
@@ -77,7 +88,8 @@ def account(name, **more):
 class Instance:
     """The server. `faults` maps the number of a request, from 1, to what is done instead of answering."""
 
-    def __init__(self):
+    def __init__(self, start=START):
+        self.start = start
         self.statuses = {}
         self.edits = {}
         self.reposters = {}
@@ -92,7 +104,7 @@ class Instance:
         self.refreshing = False
 
     def post(self, name, text, minute=0, *, reply_to=None, tag=True, visibility="public", **more):
-        made = START + timedelta(minutes=minute)
+        made = self.start + timedelta(minutes=minute)
         own = status_id(made, len(self.statuses))
         parent = self.statuses.get(reply_to)
         tags = [{"name": "lanternkm", "url": f"{SERVER}/tags/lanternkm"}] if tag else []
@@ -106,7 +118,7 @@ class Instance:
             "card": None, "poll": None, "quote": None, "replies_count": 0, "reblogs_count": 0, "favourites_count": 1,
             "quotes_count": 0, **more,
         }  # fmt: skip
-        if parent is not None:
+        if parent is not None and visibility in {"public", "unlisted"}:  # as Mastodon counts
             parent["replies_count"] += 1
         return own
 

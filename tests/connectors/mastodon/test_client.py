@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from connectors import map_payload, screen
-from connectors.base import BudgetError, CredentialsError, FetchError, Limits, Query, TransientFetchError
+from connectors.base import BudgetError, CredentialsError, FetchError, Limits, TransientFetchError
 from connectors.mastodon.client import MastodonConnector, open_connector, token_variable
 from knowarchive.config import Source
 from tests.connectors.mastodon.instance import (
@@ -134,20 +134,51 @@ def test_a_cursor_that_never_ends_is_a_gap(server, tmp_path):
     assert len(server.log) < 6
 
 
-def test_a_run_goes_on_after_the_last_page_that_was_stored(server, tmp_path):
-    server.page = 5
-    for minute in range(20):
-        server.post("ada", f"minute {minute}", minute)
-    query = Query(("nobody", "LanternKM"), QUERY.since, QUERY.until)
-    pages = []
-    for page in connect(server, tmp_path).search(QUERY):
-        pages.append(page)
-        if len(pages) == 2:
-            break
-    server.log.clear()
-    rest = list(connect(server, tmp_path).search(query, resume=pages[-1]))
-    assert len(texts(pages + rest)) == 20
-    assert not [path for path in server.log if "nobody" in path or path.endswith("limit=40")]
+def test_empty_pages_that_never_end_are_a_gap(server, tmp_path):
+    server.post("ada", "one", 1)
+    numbers = iter(range(1000, 2000))
+
+    def empty(_, request):
+        link = f'<https://harbour.example/x?max_id={next(numbers)}>; rel="next"'
+        return response(request, 200, b"[]", {"Link": link})
+
+    server.faults = dict.fromkeys(range(3, 100), empty)
+    connector = connect(server, tmp_path)
+    assert len(texts(connector.search(QUERY))) == 1
+    assert connector.report.gaps == [
+        "harbour.example: #LanternKM: the server gives empty pages without end; older posts may be missing"
+    ]
+    assert len(server.log) == 7
+
+
+def test_a_list_of_reposters_that_never_ends_is_a_gap(server, tmp_path):
+    question = server.post("ada", "one", 1, reblogs_count=2)
+    server.reposters[question] = [account("bo")]
+    connector = connect(server, tmp_path)
+    posts = list(understood(connector.search(QUERY))[0].values())
+    numbers = iter(range(1000, 2000))
+
+    def again(instance, request):
+        answer = instance.answer(request)
+        if "reblogged_by" in request.url:
+            answer.headers["Link"] = f'<https://harbour.example/x?max_id={next(numbers)}>; rel="next"'
+            answer._content = json.dumps([account("bo")]).encode()
+            return answer
+        return answer
+
+    server.faults = dict.fromkeys(range(len(server.log) + 1, 200), again)
+    list(connector.complete(posts, QUERY))
+    assert [gap for gap in connector.report.gaps if "does not end" in gap]
+    assert sum("reblogged_by" in path for path in server.log) == 2
+
+
+def test_pages_from_before_the_end_of_the_window_are_asked_for_again(server, tmp_path):
+    clock = Clock()
+    clock.time = START + timedelta(minutes=10)
+    server.post("ada", "before", 1)
+    stored = list(MastodonConnector(SOURCE, surroundings(tmp_path, clock), sender=server).search(QUERY))
+    server.post("bo", "since", 20)
+    assert len(texts(connect(server, tmp_path).search(QUERY, stored))) == 2
 
 
 def test_conversations_bring_answers_without_the_tag_and_leave_private_ones(server, tmp_path):
@@ -262,7 +293,8 @@ def test_looking_up_tells_what_was_deleted_and_only_then(server, tmp_path):
     assert now[server.uid(gone)].created_at == posts[server.uid(gone)].created_at
     assert now[server.uid(kept)].deleted_at is None
     assert "mastodon:https://other.example/users/ada/statuses/9" not in now
-    assert connector.report.gaps == [
+    assert connector.report.gaps == []
+    assert connector.report.notes == [
         f"harbour.example: {foreign} is gone from this server, which is not its own: deleted, or only forgotten here"
     ]
     assert sum(path.startswith("/api/v1/statuses?") for path in server.log) == 1
@@ -385,7 +417,7 @@ NOT_MASTODON = "so it does not speak the Mastodon API; check the server's addres
         (broken(200, b'{"hello": "world"}'), FetchError, NOT_MASTODON),
         (broken(200, b"[" * 100_000), FetchError, NOT_MASTODON),
         (broken(302, location="https://evil.example/"), FetchError, "refused to follow the server to another host"),
-        (broken(302, location="http://harbour.example/"), FetchError, "refused a redirect from https to http"),
+        (broken(302, location="http://harbour.example/"), FetchError, "from https to http"),
         (broken(200, b" " * (1 << 20)), FetchError, "harbour.example: an answer of more than 1 MB; not read"),
         (requests.exceptions.SSLError("secret"), FetchError, "harbour.example: its certificate does not verify"),
         (requests.exceptions.ProxyError("user:password@proxy"), TransientFetchError, "the proxy does not answer"),

@@ -40,6 +40,9 @@ class Clock:
     def now(self):
         return self.time
 
+    def elapsed(self):
+        return self.time.timestamp()
+
     def sleep(self, seconds):
         self.slept.append(seconds)
         self.time += timedelta(seconds=seconds)
@@ -48,8 +51,9 @@ class Clock:
 def surroundings(tmp_path, clock=None, *, secrets=SECRETS, **more):
     clock = clock or Clock()
     return Surroundings(
-        secrets=secrets, state=tmp_path / "state", now=clock.now, sleep=clock.sleep, jitter=lambda: 0.5, **more
-    )
+        secrets=secrets, state=tmp_path / "state", now=clock.now, elapsed=clock.elapsed, sleep=clock.sleep,
+        jitter=lambda: 0.5, **more,
+    )  # fmt: skip
 
 
 def response(request, status=200, body=b"", headers=None):
@@ -80,8 +84,9 @@ class InvalidError(Exception):
 class Server:
     """The server. `faults` maps the number of a request, from 1, to what is done instead of answering."""
 
-    def __init__(self, clock=None):
+    def __init__(self, clock=None, start=START):
         self.clock = clock or Clock()
+        self.start = start
         self.posts = {}
         self.users = {}
         self.gone = set()
@@ -106,7 +111,7 @@ class Server:
         )  # fmt: skip
 
     def add(self, name, text, minute=0, *, reply_to=None, quotes=None, reposts=None, tag=True, mentions=()):
-        made = START + timedelta(minutes=minute)
+        made = self.start + timedelta(minutes=minute)
         own = str((int(made.timestamp() * 1000) - SNOWFLAKE_EPOCH << 22) + len(self.posts))
         references = [
             {"type": kind, "id": other}
@@ -276,7 +281,10 @@ class Server:
             other: self.posts[other]
             for post in listed
             for other in [*(one["id"] for one in post.get("referenced_tweets", ())), *post["edit_history_tweet_ids"]]
-            if other in self.posts and other != post["id"] and other not in self.gone
+            if other in self.posts
+            and other != post["id"]
+            and other not in self.gone
+            and self.posts[other]["author_id"] not in self.protected
         }
         people = {post["author_id"] for post in [*listed, *tweets.values()]}
         people |= {one["id"] for post in listed for one in post["entities"]["mentions"]}

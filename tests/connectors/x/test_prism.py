@@ -87,7 +87,7 @@ def connect(witness, tmp_path, names=None, **limits):
 def everything(connector):
     pages = list(connector.search(RECENT))
     resumed = msgspec.structs.replace(pages[0], body=b'{"meta":{"next_token":"b26v89c19zqg8o3f"}}')
-    pages += connector.search(RECENT, resume=resumed)
+    pages += connector.search(RECENT, [resumed])
     pages += connector.search(OLD)
     pages += connector.complete(POSTS, RECENT)
     pages += connector.look_up(POSTS)

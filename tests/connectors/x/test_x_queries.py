@@ -56,74 +56,52 @@ def test_the_last_second_of_a_window_belongs_to_it():
     assert queries.searches(query, NOW)[0].end == UNTIL + timedelta(seconds=1)
 
 
-def stored(text, start=SINCE, end=UNTIL, token="t9", path="/2/tweets/search/recent"):
-    request = f"{path}?query={text.replace('#', '%23').replace(' ', '+')}&start_time={start:%Y-%m-%dT%H:%M:%SZ}&end_time={end:%Y-%m-%dT%H:%M:%SZ}"
-    body = msgspec.json.encode({"meta": {"next_token": token} if token else {}})
+def stored(text, end=UNTIL, **params):
+    """A page that an interrupted run has stored."""
+    request = queries.request_of(queries.RECENT, query=text, start_time=SINCE, end_time=end, max_results=100, **params)
     head = Exchange(request=request, server="https://api.twitter.com").encode()
-    return Payload(format="x-api", origin="x", body=body, items=1, head=head)
+    origin = f"https://api.twitter.com{request}"
+    return Payload(format="x-api", origin=origin, body=b"{}", items=1, head=head, fetched_at=NOW)
 
 
-RUN = timedelta(minutes=30)
-PLANNED = [Search(text, SINCE, UNTIL) for text in ("#a", "#b", "#c")]
+PLANNED = [Search(text, SINCE, UNTIL) for text in ("#a", "#b")]
 
 
-def test_a_search_goes_on_after_the_stored_page():
-    left = queries.resumed(PLANNED, QUERY, stored("#b"), RUN)
-    assert left == [Search("#b", SINCE, UNTIL, "t9", archive=False), PLANNED[2]]
-
-
-def test_after_the_last_page_of_a_query_comes_the_next():
-    assert queries.resumed(PLANNED, QUERY, stored("#b", token=None), RUN) == [PLANNED[2]]
-    assert queries.resumed(PLANNED, QUERY, stored("#c", token=None), RUN) == []
-
-
-def test_what_was_said_since_the_interruption_is_asked_for_too():
+def test_what_an_interrupted_run_searched_is_a_stretch_of_its_own_and_what_has_happened_since_comes_first():
     before = UNTIL - timedelta(minutes=20)
-    left = queries.resumed(PLANNED, QUERY, stored("#b", end=before, path="/2/tweets/search/all"), RUN)
-    assert left == [
-        Search("#b", SINCE, before, "t9", archive=True),
-        PLANNED[2],
-        Search("#a", before, UNTIL),
-        Search("#b", before, UNTIL),
-    ]
-
-
-def test_a_page_cut_at_the_horizon_is_gone_on_from():
-    (first, *_) = queries.resumed(PLANNED, QUERY, stored("#a", start=SINCE + timedelta(minutes=5)), RUN)
-    assert first == Search("#a", SINCE + timedelta(minutes=5), UNTIL, "t9", archive=False)
+    assert queries.divided(PLANNED, [stored("#b", end=before), stored("#b", end=before, next_token="t9")]) == [
+        PLANNED[0], Search("#b", before, UNTIL), Search("#b", SINCE, before),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "page",
     [
-        stored("conversation_id:1 -#a"),
-        stored("(conversation_id:1 OR conversation_id:2)"),
-        stored("", path="/2/tweets/1/quote_tweets"),
-    ],
-)
-def test_a_page_of_a_conversation_says_that_the_search_was_over(page):
-    later = msgspec.structs.replace(page, fetched_at=UNTIL + timedelta(hours=1))
-    assert queries.resumed(PLANNED, QUERY, later, RUN) == []
-    within = msgspec.structs.replace(page, fetched_at=UNTIL - timedelta(minutes=10))
-    start = UNTIL - timedelta(minutes=40) - queries.SETTLED
-    assert queries.resumed(PLANNED, QUERY, within, RUN) == [Search(text, start, UNTIL) for text in ("#a", "#b", "#c")]
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        stored("#other"),
-        stored("#a", start=SINCE - timedelta(days=1)),
+        stored("#a"),
+        stored("#other", end=UNTIL - timedelta(minutes=20)),
         stored("#a", end=UNTIL + timedelta(hours=1)),
-        stored("#a", end=SINCE - timedelta(hours=1), start=SINCE - timedelta(hours=2)),
-        stored("#a", path="/2/tweets"),
-        stored("#a", start=SINCE + timedelta(minutes=5), path="/2/tweets/search/all"),
+        stored("#a", end=SINCE),
         msgspec.structs.replace(stored("#a"), head=b"{"),
-        msgspec.structs.replace(stored("#a"), body=b"<html>"),
     ],
 )
-def test_a_page_of_another_search_leaves_everything_to_do(page):
-    assert queries.resumed(PLANNED, QUERY, page, RUN) == PLANNED
+def test_a_page_of_another_search_divides_nothing(page):
+    assert queries.divided(PLANNED, [page]) == PLANNED
+
+
+def test_a_request_is_known_again_by_what_it_asks():
+    base = {"query": "#a -#b", "end_time": UNTIL, "next_token": "t9"}
+    known = queries.key(queries.request_of(queries.RECENT, **base))
+    also = {"start_time": SINCE, "max_results": 10, "tweet.fields": "text"}
+    assert queries.key(queries.request_of(queries.RECENT, **base, **also)) == known
+    for other in ({"query": "#a"}, {"end_time": NOW}, {"next_token": "t8"}, {"next_token": None}):
+        assert queries.key(queries.request_of(queries.RECENT, **base | other)) != known
+    assert queries.key(queries.request_of(queries.ARCHIVE, **base)) != known
+
+
+def test_conversations_were_begun_with_the_first_of_their_pages():
+    later = msgspec.structs.replace(stored("(conversation_id:1)"), fetched_at=NOW + timedelta(hours=1))
+    assert queries.completed_at([stored("#a")]) is None
+    assert queries.completed_at([stored("#a"), later, stored("conversation_id:1 -#a")]) == NOW
 
 
 def post(number, **more):

@@ -1,0 +1,190 @@
+"""Erase what posts say from every file of the archive: payloads, observations, what older versions and dead processes left.
+
+The order makes it safe to be killed anywhere, and to be run again: first it is noted what must go, so that nothing on its
+way into the archive brings it back; then payloads lose it, then observations; then the files that had it are deleted;
+then it is noted that it is done. What is erased never comes back: a file that is imported later is redacted on its way in.
+
+A tombstone stays: when the post was made, by whom, in which thread, and when the network said that it is gone.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from knowarchive.errors import ConflictError
+from knowarchive.model import Payload
+from storage import columns, folding, queries
+from storage.schema import ERASURES, PAYLOADS, POSTS
+from storage.scratch import sweep
+from storage.tables import DataFile, StoredTable
+
+if TYPE_CHECKING:
+    from storage.archive import Archive
+
+TRIES = 5  # when others rewrite the same files
+SLACK = timedelta(days=2)  # how much sources may differ about when a post was made
+
+Redact = Callable[[Payload], tuple[Payload, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """A post that must go: when it was made, since when it is known to be gone (both aware), and why."""
+
+    uid: str
+    created_at: datetime
+    asked_at: datetime
+    reason: str = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure changed: payloads that lost records, and data files that were rewritten."""
+
+    payloads: int
+    rewritten: int
+
+
+def asked_for(archive: "Archive") -> dict[str, Erasure]:
+    """All that was ever asked to be erased, by uid: nothing of it may be stored again."""
+    files = archive.tables["erasures"].files()
+    if not files:
+        return {}
+    with archive.connect() as con:
+        archive.scan(con, ERASURES, files, "erasures")
+        rows = con.sql(queries.ASKED_FOR).to_arrow_table()
+    return {row["uid"]: Erasure(**row) for row in rows.to_pylist()}
+
+
+def unerased(archive: "Archive") -> list[Erasure]:
+    """What is still to be erased: deletions that the archive learnt of, and erasures that were broken off."""
+    with archive.connect() as con:
+        archive.scan(con, ERASURES, archive.tables["erasures"].files(), "erasures")
+        archive.scan(con, POSTS, archive.tables["posts"].files(), "stored")
+        rows = con.sql(queries.UNERASED).to_arrow_table()
+    return [Erasure(**row) for row in rows.to_pylist()]
+
+
+def erase(
+    archive: "Archive", erasures: Sequence[Erasure], redact: Redact, *, addresses: Iterable[str], now: datetime
+) -> Erased:
+    """Erase posts; gone from the disk when this returns, and remembered.
+
+    Args:
+        archive: where.
+        erasures: which posts.
+        redact: a payload without what these posts say in it, and how many records lost something.
+        addresses: parts of web addresses that lead to the posts: links to them lose the page's title.
+        now: the moment of the erasure; aware.
+
+    Raises:
+        ConflictError: others kept rewriting the same files; run it again.
+        StorageError: the archive cannot be written.
+    """
+    if not erasures:
+        return Erased(0, 0)
+    _note(archive, erasures, done_at=None)
+    since = min(erasure.created_at for erasure in erasures) - SLACK
+    changed = 0
+
+    def without(file: DataFile) -> Iterator[pa.Table] | None:
+        nonlocal changed
+        count = sum(number for _, number in _redacted_groups(archive, file, redact))
+        changed += count
+        return (rows for rows, _ in _redacted_groups(archive, file, redact)) if count else None
+
+    rewritten = _rewrite(archive.tables["payloads"], lambda stored: _from(stored.files(), since), without)
+    rewritten += _blank(archive, frozenset(erasure.uid for erasure in erasures), tuple(addresses))
+    for name in ("payloads", "posts"):
+        archive.tables[name].purge()
+    sweep(archive.state / "scratch")
+    _note(archive, erasures, done_at=now)
+    return Erased(changed, rewritten)
+
+
+def _note(archive: "Archive", erasures: Sequence[Erasure], done_at: datetime | None) -> None:
+    rows = [
+        {
+            "uid": erasure.uid,
+            "reason": erasure.reason,
+            "created_at": erasure.created_at,
+            "asked_at": erasure.asked_at,
+            "done_at": done_at,
+        }
+        for erasure in erasures
+    ]
+    stored = archive.tables["erasures"]
+    stored.commit(stored.write(pa.Table.from_pylist(rows, schema=ERASURES.schema)))
+
+
+def _from(files: Iterable[DataFile], since: datetime) -> list[DataFile]:
+    """Files of payloads that may hold a post made at `since` or later: those of which nobody knows what is in them too."""
+    return [file for file in files if file.newest is None or file.newest >= since]
+
+
+def _rewrite(
+    stored: StoredTable,
+    files: Callable[[StoredTable], list[DataFile]],
+    without: Callable[[DataFile], Iterator[pa.Table] | None],
+) -> int:
+    """Write files anew, each in a transaction of its own. Returns how many. `without` gives None for one that may stay."""
+    count = 0
+    passed: set[str] = set()
+    for attempt in range(1, TRIES + 1):
+        try:
+            for file in files(stored):
+                if file.path in passed:
+                    continue
+                rows = without(file)
+                if rows is not None:
+                    added = stored.write_streamed(rows, file.month)
+                    stored.commit([added], [file])
+                    passed.add(added.path)
+                    count += 1
+                passed.add(file.path)
+        except ConflictError:
+            if attempt == TRIES:
+                raise
+        else:
+            break
+    return count
+
+
+def _redacted_groups(archive: "Archive", file: DataFile, redact: Redact) -> Iterator[tuple[pa.Table, int]]:
+    """The row groups of a data file of payloads, redacted, each with how many payloads of it changed."""
+    with archive.tables["payloads"].open_file(file) as source:
+        reader = pq.ParquetFile(source)
+        for group in range(reader.num_row_groups):
+            yield _redacted(columns.in_shape(reader.read_row_group(group), PAYLOADS), redact)
+
+
+def _redacted(rows: pa.Table, redact: Redact) -> tuple[pa.Table, int]:
+    payloads = columns.payloads_from(rows)
+    results = [redact(payload) for payload in payloads]
+    changed = sum(count > 0 for _, count in results)
+    if not changed:
+        return rows, 0
+    before = rows["redacted"].to_pylist()
+    after = [(old or 0) + count or None for old, (_, count) in zip(before, results, strict=True)]
+    bodies = [payload.body for payload, _ in results]
+    return columns.with_bodies(rows, bodies, after), changed
+
+
+def _blank(archive: "Archive", uids: frozenset[str], addresses: tuple[str, ...]) -> int:
+    stored = archive.tables["posts"]
+    with archive.connect() as con:
+        con.register("erased", pa.table({"uid": pa.array(uids, pa.string())}))
+        con.register("addresses", pa.table({"address": pa.array(addresses, pa.string())}))
+
+        def without(file: DataFile) -> Iterator[pa.Table] | None:
+            archive.scan(con, POSTS, [file], "stored")
+            if not folding.count(con, queries.count_content("stored")):
+                return None
+            reader = con.sql(queries.in_order(POSTS, queries.blanked("stored"))).to_arrow_reader(POSTS.row_group)
+            return (pa.Table.from_batches([batch]).cast(POSTS.schema) for batch in reader)
+
+        return _rewrite(stored, lambda table: table.files(), without)
