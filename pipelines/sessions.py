@@ -78,7 +78,7 @@ def list_sessions(
             date=window.label,
             start=window.start,
             end=window.end,
-            posts=len(members),
+            posts=transcript.stats["posts"],
             people=sum(person.posts > 0 for person in transcript.participants),
             questions=len(transcript.questions),
             coverage=coverage_state(sources),
@@ -158,7 +158,11 @@ def load_profiles(
     wanted = set(unnamed)
     if len({post.platform for post in posts}) > 1:
         wanted |= {post.author_uid for post in posts if post.author_uid}
-    return archive.accounts(sorted(wanted), window.opens, window.closes + NAMES_REACH)
+    found = archive.accounts(sorted(wanted), window.opens, window.closes + NAMES_REACH)
+    asked = [post.observed_at for post in posts if post.observed_at and post.observed_at >= window.closes + NAMES_REACH]
+    if asked:  # the session was collected long after it was held, and so were the profiles
+        found |= archive.accounts(sorted(wanted), min(asked), max(asked) + timedelta(days=1))
+    return found
 
 
 def session_posts(chat: Chat, window: Window, posts: tuple[Post, ...], **rest: Any) -> SessionPosts:

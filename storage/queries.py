@@ -5,8 +5,8 @@ the newest that knows the field wins, and of two that are equal in both, the gre
 order in which they were stored, so importing in any order, twice, or from many processes gives the same posts.
 
 **Folding.** An observation that wins nothing (all that it knows, newer ones know too) can be dropped without changing
-any merge, now or after older observations arrive; one whose text differs from a newer text is history and stays, and so
-is an account's whose handle differs.
+any merge, now or after older observations arrive. The newest observation of a text, or of an account's handle, is
+history and stays; nothing that arrives later makes an older one of the same text worth keeping.
 """
 
 from collections.abc import Iterable
@@ -214,14 +214,12 @@ def contested(table: Table) -> str:
 def weighed(table: Table) -> str:
     """The narrow table `weighed`: of every contested observation in `batch`, what newer ones know, by bit masks.
 
-    `tells` says whether it wins anything, `is_history` whether its text, or handle, differs from a newer one, `is_alone` whether
-    no other observation is of the same moment.
+    `tells` says whether it wins anything, `is_history` whether its moment is the last with its text, or handle, and newer
+    ones have another; `is_alone` whether no other observation is of the same moment.
     """
     key = table.key
     knows = _mask(f'"{name}" IS NOT NULL' for name in _told_fields(table))
-    # The hash of NULL is a number too, and would make a text of what is unknown.
-    history = table.history
-    text = f'CASE WHEN "{history}" IS NOT NULL THEN hash("{history}") END' if history else "NULL::UBIGINT"
+    text = f'"{table.history}"' if table.history else "NULL::VARCHAR"
     moment = "{'observed_at': observed_at, 'rank': rank}"
     return f"""
     CREATE OR REPLACE TEMP TABLE weighed AS
@@ -230,16 +228,18 @@ def weighed(table: Table) -> str:
         FROM batch SEMI JOIN contested USING ({key})
         UNION ALL
         SELECT NULL, {key}, chat, {moment}, {knows}, {text} FROM known),
-    moments AS (
-        SELECT key, chat, moment, bit_or(mask) AS mask, min(text) AS low, max(text) AS high, count(*) AS size
+    moments AS (  -- the hash of NULL is a number too, and would make a text of what is unknown
+        SELECT key, chat, moment, bit_or(mask) AS mask, count(*) AS size,
+               CASE WHEN max(text) IS NOT NULL THEN hash(max(text)) END AS text
         FROM narrow GROUP BY ALL),
     newer AS (
         SELECT key, chat, moment, size, coalesce(bit_or(mask) OVER before, 0) AS known,
-               min(low) OVER before AS low, max(high) OVER before AS high
+               text IS NOT NULL AND moment = max(moment) OVER (PARTITION BY key, chat, text) AS is_last_of_text,
+               bool_or(text IS NOT NULL) OVER before AS has_newer_text
         FROM moments
         WINDOW before AS (PARTITION BY key, chat ORDER BY moment DESC
                           ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
-    SELECT row, known, coalesce(text <> newer.low OR text <> newer.high, FALSE) AS is_history,
+    SELECT row, known, coalesce(is_last_of_text AND has_newer_text, FALSE) AS is_history,
            mask & ~known <> 0 OR is_history AS tells, size = 1 AS is_alone
     FROM narrow JOIN newer ON narrow.key = newer.key AND narrow.moment = newer.moment
                           AND narrow.chat IS NOT DISTINCT FROM newer.chat

@@ -1,5 +1,6 @@
 """What tests of the archive share: making small archives, filling them, and comparing what they hold."""
 
+import gzip
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import zstandard
 
 from benchmarks import generate
 from knowarchive.model import Mapped, Payload, Post
@@ -126,13 +128,21 @@ def run(folder, *arguments, **options):
 
 
 def texts_on_disk(folder, text):
-    """The files below a folder that hold a text anywhere: as they lie there, or in a Parquet file's unpacked cells."""
+    """The files below a folder that hold a text anywhere: as they lie there, unpacked, or in a Parquet file's cells."""
     wanted = text.encode()
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and (wanted in path.read_bytes() or (path.suffix == ".parquet" and wanted in _unpacked(path)))
-    ]
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [path for path in paths if any(wanted in content for content in _contents(path))]
+
+
+def _contents(path):
+    content = path.read_bytes()
+    yield content
+    if path.suffix == ".parquet":
+        yield _unpacked(path)
+    elif content.startswith(b"\x1f\x8b"):
+        yield gzip.decompress(content)
+    elif content.startswith(b"\x28\xb5\x2f\xfd"):
+        yield zstandard.ZstdDecompressor().decompressobj().decompress(content)
 
 
 def _unpacked(path):

@@ -6,7 +6,6 @@ Run `KNOWARCHIVE_REWRITE=1 pytest tests/test_docs.py` to put what they say now i
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from knowarchive.cli import COMMANDS
+from tests.demo.played import collect, configure
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -33,8 +33,9 @@ def examples(text: str) -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    shutil.copy(ROOT / "demo" / "knowarchive.toml", folder)
+    configure(folder)
     run(folder, f"knowarchive import {ROOT / 'demo' / 'data'}")
+    collect(folder)
     return folder
 
 

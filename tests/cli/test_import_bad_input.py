@@ -151,7 +151,7 @@ def test_an_unknown_format_or_chat_says_which_there_are(run, home):
     (home / "file").write_bytes(GOOD)
     result = run("import", "--format", "xml", "file")
     assert result.code == 2
-    assert result.line.startswith("knowarchive: no format named 'xml'; there are: auto, x-v2-jsonl, ")
+    assert result.line.startswith("knowarchive: no format named 'xml'; there are: auto, knowarchive-jsonl, ")
     result = run("import", "--chat", "critlib", "file")
     assert (result.code, result.line) == (
         2,

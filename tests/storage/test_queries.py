@@ -124,10 +124,23 @@ POST = st.builds(
 OBSERVATION = st.builds(Observation, POST, st.sampled_from((10, 30)), st.sampled_from((None, None, "a", "b")))
 
 
+def consistent(observations):
+    """One text for a record at one moment: of two, which no network tells, only the greater would be kept."""
+    texts = {}
+    found = []
+    for seen in observations:
+        record = seen.record
+        if isinstance(record, Post):
+            text = texts.setdefault((record.uid, seen.chat, *moment(seen)), record.text)
+            record = msgspec.structs.replace(record, text=text)
+        found.append(seen._replace(record=record))
+    return found
+
+
 @st.composite
 def histories(draw, observation=OBSERVATION):
     """Observations, and a way to store them: an order, some twice, cut into runs, some followed by compaction."""
-    observations = draw(st.lists(observation, min_size=1, max_size=7))
+    observations = consistent(draw(st.lists(observation, min_size=1, max_size=7)))
     again = draw(st.lists(st.sampled_from(observations), max_size=3))
     ordered = draw(st.permutations(observations + again))
     runs, index = [], 0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.transcripts.search.conftest import NOON, change, indexed, write
 from transcripts.search.highlighting import differs, mark, marker
-from transcripts.search.index import open_index
+from transcripts.search.index import IndexWriter, open_index
 from transcripts.search.language import parse
 from transcripts.search.posts import Filed, IndexedPost
 from transcripts.search.results import Around, around, search
@@ -103,13 +103,19 @@ def test_properties_can_be_asked_for(find, query, found):
     assert sorted(find(posts, query)) == found
 
 
-def test_the_word_itself_comes_before_its_forms_and_what_stands_beside_the_text(find):
+def test_the_word_itself_comes_before_its_forms_and_the_author_s_name(find):
     posts = [
-        indexed(1, "some words", alts=("libraries library",)),
+        indexed(1, "some words", author_name="Radical Library"),
         indexed(2, "libraries here"),
         indexed(3, "library here"),
     ]
     assert find(posts, "library") == [3, 2, 1]
+
+
+def test_a_phrase_stands_in_one_place(find):
+    beside = indexed(2, "we open", alts=("access granted", "a closed door"))
+    assert find([indexed(1, "open access"), beside], '"open access"') == [1]
+    assert find([indexed(1, "open access"), beside], '"closed door"') == [2]
 
 
 def test_of_posts_that_fit_alike_those_that_people_took_up_and_newer_ones_come_first(find):
@@ -295,3 +301,21 @@ def test_what_is_as_it_should_be_is_not_written_again(tmp_path):
     assert change(folder, NOON, NOON + timedelta(hours=1), [*posts[:4], indexed(4, "dogs", minute=4)]) == 1
     assert search(before, parse("dogs")).total == 0  # who reads goes on with what was there
     assert search(open_index(folder), parse("dogs")).total == 1
+
+
+def test_erasing_that_was_cut_short_is_finished_by_the_next_change(tmp_path, monkeypatch):
+    folder = tmp_path / "index"
+    minute = (NOON, NOON + timedelta(minutes=1))
+    write(folder, [indexed(1, "xylophonist"), indexed(2, "cats", minute=2)])
+
+    def stop(_writer):
+        raise KeyboardInterrupt
+
+    gone = IndexedPost(uid="x:1", created_at=NOON, deleted=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexWriter, "_purge", stop)
+        with pytest.raises(KeyboardInterrupt):
+            change(folder, *minute, [gone])
+    assert files_hold(folder, b"xylophonist")
+    assert change(folder, *minute, [gone]) == 0
+    assert files_hold(folder, b"xylophonist") == []

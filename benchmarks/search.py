@@ -1,0 +1,259 @@
+"""Measure the search index: building, asking, adding; against tantivy alone and SQLite FTS5 in the same run.
+
+    .venv/bin/python -m benchmarks.search --posts 1000000
+
+The archive is generated and imported first. Posts are indexed with chat and session but without the inference of the
+filing, which `make bench` measures with transcripts. Queries are two of the 2,000 commonest words, both of
+one post. Each is asked as a person
+does, from the typed text to ten results with their highlights and all facets; of tantivy only the ten best documents
+are asked, of SQLite the ten best with their highlights, and then also what the facets say.
+"""
+
+import argparse
+import json
+import random
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from knowarchive.config import load_config
+from storage.archive import Archive
+from transcripts.search.compiling import compile_query
+from transcripts.search.index import IndexWriter, SearchIndex, open_index
+from transcripts.search.language import parse
+from transcripts.search.posts import Filed, IndexedPost, keep, seconds
+from transcripts.search.results import search
+from transcripts.search.words import words
+
+ROOT = Path(__file__).resolve().parents[1]
+ADDED = 500
+
+
+def main() -> None:
+    """Run everything and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--posts", type=int, default=100_000, help="records to generate; about half are reposts")
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, help="where to work; a temporary folder by default")
+    parser.add_argument("--archive", type=Path, help="a configuration whose archive is there already")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix="bench-search-") as folder:
+        config = options.archive or generate(Path(folder), options.posts, options.seed)
+        figures = measure(config, Path(folder), options.queries, options.seed)
+    if options.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        for name, value in figures.items():
+            print(f"{name:<34}{value:>14,.3f}" if isinstance(value, float) else f"{name:<34}{value:>14,}")
+
+
+def generate(folder: Path, posts: int, seed: int) -> Path:
+    """Make an archive; returns its configuration."""
+    file, config = folder / "posts.jsonl", folder / "knowarchive.toml"
+    command = [sys.executable, "-m", "benchmarks.generate", "--posts", str(posts), "--seed", str(seed)]
+    subprocess.run([*command, "--output", str(file)], check=True, cwd=ROOT)
+    settings = subprocess.run([*command, "--configuration"], check=True, cwd=ROOT, capture_output=True, text=True)
+    config.write_text(settings.stdout)
+    subprocess.run(
+        [sys.executable, "-m", "knowarchive", "--config", str(config), "import", str(file)],
+        check=True,
+        cwd=ROOT,
+        capture_output=True,
+    )
+    file.unlink()
+    return config
+
+
+def measure(config: Path, folder: Path, queries: int, seed: int) -> dict[str, Any]:
+    """Build the three indexes over the same posts, and ask them the same."""
+    posts = list(read(config))
+    figures: dict[str, Any] = {"posts": len(posts)}
+    ours, ours_cpu = timed(lambda: build_ours(folder / "ours", posts))
+    alone, alone_cpu = timed(lambda: build_alone(folder / "alone", posts))
+    figures["index: processor us a post"] = ours_cpu / len(posts) * 1e6
+    figures["index: times tantivy alone"] = ours_cpu / alone_cpu
+    figures["index: bytes a post"] = sum(file.stat().st_size for file in (folder / "ours").rglob("*")) // len(posts)
+    figures["alone: bytes a post"] = sum(file.stat().st_size for file in (folder / "alone").rglob("*")) // len(posts)
+    sqlite = build_sqlite(folder / "posts.db", posts)
+    asked = list(pairs(posts, queries, seed))
+    compiled = [compile_query(parse(query), ours) for query in asked]
+    searcher = alone.searcher()
+    best = {
+        "ours": laps(lambda query: search(ours, parse(query)), asked),
+        "ours, the ten best alone": laps(lambda query: ours.searcher.search(query, 10), compiled),
+        "tantivy": laps(lambda query: searcher.search(bare(alone, query), 10), asked),
+        "sqlite": laps(lambda query: ask_sqlite(sqlite, query), asked),
+        "sqlite, with facets": laps(lambda query: ask_sqlite(sqlite, query, facets=True), asked),
+    }
+    for name, times in best.items():
+        figures[f"{name}: median ms"] = statistics.median(times) * 1e3
+        figures[f"{name}: p95 ms"] = statistics.quantiles(times, n=20)[-1] * 1e3
+    median = {name: statistics.median(times) for name, times in best.items()}
+    figures["ours / its ten best alone"] = median["ours"] / median["ours, the ten best alone"]
+    figures["ours / tantivy"] = median["ours"] / median["tantivy"]
+    figures["sqlite / ours"] = median["sqlite"] / median["ours"]
+    figures["sqlite, with facets / ours"] = median["sqlite, with facets"] / median["ours"]
+    _, figures[f"adding {ADDED} posts: s"] = add(folder / "ours", ours, posts[-ADDED:])
+    return figures
+
+
+def read(config: Path) -> Iterator[IndexedPost]:
+    """The posts of an archive, each with the chat of its hashtag and the session of its day."""
+    settings = load_config(config)
+    archive = Archive(settings.archive_url, settings.state_dir)
+    extent = archive.extent()
+    assert extent is not None
+    chats = {tag: chat.name for chat in settings.chat for tag in chat.hashtags}
+    since, end = extent
+    while since <= end:
+        until = since + timedelta(days=60)
+        for post in archive.posts(since, until):
+            label = f"{post.created_at:%Y-%m-%d}"
+            names = [chats[tag] for tag in post.hashtags or () if tag in chats]
+            yield keep(post, [Filed(name, label, f"Q{len(post.text or '') % 7 + 1}", "answer") for name in names[:1]])
+        since = until
+
+
+def build_ours(folder: Path, posts: Iterable[IndexedPost]) -> SearchIndex:
+    with IndexWriter(folder) as writer:
+        writer.add(posts)
+        writer.finish(setup="", tables={})
+    index = open_index(folder)
+    assert index is not None
+    return index
+
+
+def build_alone(folder: Path, posts: Iterable[IndexedPost]) -> tantivy.Index:
+    """The same fields as they would be with tantivy's own tokenizers and nothing of ours."""
+    folder.mkdir()
+    builder = tantivy.SchemaBuilder()
+    for name in ("text", "beside"):
+        builder.add_text_field(name, stored=True)
+    builder.add_text_field("stems", tokenizer_name="en_stem", index_option="freq")
+    for name in ("uid", "parent", "marks"):
+        builder.add_text_field(name, stored=True, tokenizer_name="raw", index_option="basic")
+    for name in ("chat", "year", "platform", "author", "host"):
+        builder.add_text_field(name, stored=True, tokenizer_name="raw", index_option="basic", fast=True)
+    builder.add_integer_field("created", fast=True, stored=True)
+    index = tantivy.Index(builder.build(), path=str(folder))
+    writer = index.writer(64_000_000, 1)
+    for post in posts:
+        writer.add_document(
+            tantivy.Document(
+                text=post.text or "",
+                stems=post.text or "",
+                beside=[post.author_name or "", *(url for url, _ in post.links)],
+                uid=post.uid,
+                parent=post.reply_to or "",
+                marks=[*post.hashtags, *post.mentions],
+                chat=[one.chat for one in post.filed],
+                year=str(post.created_at.year),
+                platform=post.platform,
+                author=post.author_handle or "",
+                host=[url for url, _ in post.links],
+                created=seconds(post.created_at),
+            )
+        )
+    writer.commit()
+    writer.wait_merging_threads()
+    index.reload()
+    return index
+
+
+def bare(index: tantivy.Index, query: str) -> tantivy.Query:
+    """The same words, as tantivy's own tokenizer cuts them."""
+    return tantivy.Query.boolean_query(
+        [(tantivy.Occur.Must, tantivy.Query.term_query(index.schema, "text", word)) for word in query.split()]
+    )
+
+
+def build_sqlite(path: Path, posts: Iterable[IndexedPost]) -> sqlite3.Connection:
+    database = sqlite3.connect(path)
+    database.execute("CREATE VIRTUAL TABLE found USING fts5(text, beside, tokenize = 'porter unicode61')")
+    database.execute("CREATE TABLE posts (id INTEGER PRIMARY KEY, chat, year, platform, author, question, host)")
+    for number, post in enumerate(posts):
+        filed = post.filed[0] if post.filed else Filed("")
+        database.execute(
+            "INSERT INTO found (rowid, text, beside) VALUES (?, ?, ?)", (number, post.text, post.author_name)
+        )
+        database.execute(
+            "INSERT INTO posts VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (number, filed.chat, post.created_at.year, post.platform, post.author_handle, filed.topic, None),
+        )
+    database.execute("INSERT INTO found (found) VALUES ('optimize')")
+    database.commit()
+    return database
+
+
+def ask_sqlite(database: sqlite3.Connection, query: str, *, facets: bool = False) -> None:
+    asked = " AND ".join(f'"{word}"' for word in query.split())
+    database.execute(
+        "SELECT rowid, highlight(found, 0, '[', ']') FROM found WHERE found MATCH ? ORDER BY rank LIMIT 10", (asked,)
+    ).fetchall()
+    if facets:
+        for name in ("chat", "year", "platform", "author", "question", "host"):
+            database.execute(
+                f"SELECT {name}, count(*) FROM found JOIN posts ON posts.id = found.rowid "  # noqa: S608 - our own names
+                f"WHERE found MATCH ? GROUP BY 1 ORDER BY 2 DESC LIMIT 10",
+                (asked,),
+            ).fetchall()
+
+
+def add(folder: Path, index: SearchIndex, posts: list[IndexedPost]) -> tuple[int, float]:
+    """Add posts to a finished index as new ones of a time of their own; returns how many, and seconds."""
+    late = datetime(2030, 1, 1, tzinfo=UTC)
+    new = [
+        IndexedPost(uid=f"x:9{number}", created_at=late + timedelta(seconds=number), text=post.text, filed=post.filed)
+        for number, post in enumerate(posts)
+    ]
+    start = time.perf_counter()
+    with IndexWriter(folder, index.state) as writer:
+        count = writer.replace(late, late + timedelta(days=1), new)
+        writer.finish(setup="", tables={})
+    return count, time.perf_counter() - start
+
+
+def pairs(posts: list[IndexedPost], number: int, seed: int) -> Iterator[str]:
+    """Two words of one post, as somebody who remembers it would type them."""
+    draw = random.Random(seed)
+    count = Counter(word for post in draw.choices(posts, k=20_000) for word in words(post.text or ""))
+    common = {word for word, _ in count.most_common(2_000) if len(word) > 3 and word.isalpha()}
+    while number:
+        found = sorted({word for word in words(draw.choice(posts).text or "") if word in common})
+        if len(found) >= 2:
+            number -= 1
+            yield " ".join(draw.sample(found, 2))
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.process_time()
+    return work(), time.process_time() - start
+
+
+def laps(work: Callable[[Any], object], over: Iterable[Any]) -> list[float]:
+    """Seconds of each, the better of two."""
+    times = []
+    for one in over:
+        best = float("inf")
+        for _ in range(2):
+            start = time.perf_counter()
+            work(one)
+            best = min(best, time.perf_counter() - start)
+        times.append(best)
+    return times
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""`knowarchive export`: the data, for other programs."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from knowarchive.cli import Context
+from knowarchive.cli.completion import complete_chat, complete_date
+from knowarchive.cli.output import print_json, tell
+from knowarchive.cli.progress import Progress
+from knowarchive.errors import ReadError, UsageError
+
+if TYPE_CHECKING:
+    from knowarchive.config import Chat
+    from pipelines.exporting import Exported
+
+
+@click.command()
+@click.argument("chat", required=False, shell_complete=complete_chat)
+@click.option("--format", "format_name", required=True, metavar="FORMAT", help="One of those below.")
+@click.option("--output", required=True, metavar="PATH", help="A new folder; or one file, by its ending.")
+@click.option("--session", metavar="DATE", shell_complete=complete_date, help="One session of the chat, by its date.")
+@click.option("--since", metavar="DATE", help="Posts from this date on: the chat's local date, or UTC.")
+@click.option("--until", metavar="DATE", help="Posts before this date.")
+@click.option("--uids", metavar="FILE", help="These posts, a uid a line; - is standard input.")
+@click.option("--public", is_flag=True, help="A file for everybody: of X ids alone, nobody who asks to be left out.")
+@click.option("--since-last", is_flag=True, help="Only what changed since the last export of the same.")
+@click.option("--overwrite", is_flag=True, help="Replace an export that is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def command(
+    context: Context,
+    chat: str | None,
+    format_name: str,
+    output: str,
+    session: str | None,
+    since: str | None,
+    until: str | None,
+    uids: str | None,
+    *,
+    public: bool,
+    since_last: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Write the posts of a chat, of one session, or all, with who wrote and repeated them.
+
+    Beside the data lie a README with provenance, coverage and conditions, and a datapackage.json with every column.
+
+    \b
+    Formats:
+      jsonl     JSON lines; knowarchive import takes them back
+      csv       tables for spreadsheets; nothing in them is rounded or executed
+      parquet   Parquet for programs; knowarchive import takes it back
+      duckdb    one DuckDB file with all tables
+      sqlite    one SQLite file with full-text search, as Datasette serves it
+      ids       identifiers alone, as each network writes them
+      gexf      who talks with whom, for Gephi
+      payloads  what was received, unchanged, with a list of it
+
+    \b
+    Examples:
+      knowarchive export critlib --format csv --output critlib
+      knowarchive export critlib --session 2015-05-19 --format jsonl --output may19.jsonl
+      knowarchive search zines --json | jq -r '.hits[].uid' | knowarchive export --uids - --format csv --output zines
+    """  # noqa: D301 - click looks for the character itself
+    config = context.config  # before what is heavy, so that a mistake is said at once
+    from pipelines.exporting import Request, export
+    from pipelines.sessions import find_session, require_chat
+    from storage.archive import Archive
+    from storage.exports import FORMATS
+
+    if format_name not in FORMATS:
+        raise UsageError(f"no export format {format_name!r}; there are: {', '.join(FORMATS)}")
+    if not output or output == "-":
+        raise UsageError("give --output a folder or a file; an export is more than one stream")
+    one = require_chat(config, chat) if chat else None
+    if session and one is None:
+        raise UsageError("a session is one of a chat; write: knowarchive export CHAT --session DATE")
+    if sum((bool(session), bool(since or until), bool(uids))) > 1 or (uids and one):
+        raise UsageError("choose by --session, by --since and --until, or by --uids")
+    archive = Archive(config.archive_url, config.state_dir)
+    request = Request(
+        format=format_name,
+        chat=one,
+        window=find_session(archive, one, session) if one and session else None,
+        since=_local(since, one),
+        until=_local(until, one),
+        uids=_read_uids(uids) if uids else None,
+        is_public=public,
+        since_last=since_last,
+    )
+    with Progress(quiet=as_json) as progress:
+        progress.begin("export", None)
+        exported = export(
+            archive,
+            request,
+            Path(output),
+            now=lambda: datetime.now(UTC),
+            overwrite=overwrite,
+            on_progress=lambda done, _all: progress.advance(done, done),
+        )
+    _report(exported, as_json=as_json, since_last=since_last)
+
+
+def _local(text: str | None, chat: "Chat | None") -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=chat.zone if chat else UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{text!r} is not a date; write 2015-05-19") from error
+
+
+def _read_uids(name: str) -> frozenset[str]:
+    try:
+        with click.open_file(name, encoding="utf-8") as lines:
+            found = frozenset(line.strip() for line in lines if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReadError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+    wrong = next((uid for uid in sorted(found) if uid.partition(":")[0] not in {"x", "bluesky", "mastodon"}), None)
+    if wrong is not None:
+        raise UsageError(f"{name}: {wrong[:60]!r} is not a uid; they look like x:580930786603339776")
+    return found
+
+
+def _report(exported: "Exported", *, as_json: bool, since_last: bool) -> None:
+    if since_last and exported.changes_since is None:
+        tell("knowarchive: no earlier export of the same is remembered, so this one is whole")
+    if as_json:
+        files = [
+            {
+                "name": file.name,
+                "table": file.table or None,
+                "rows": file.rows,
+                "bytes": file.size,
+                "sha256": file.sha256,
+            }
+            for file in exported.files
+        ]
+        print_json(
+            {
+                "output": str(exported.path),
+                "format": exported.format,
+                "changes_since": exported.changes_since,
+                "rows": dict(exported.counts),
+                "files": files,
+            }
+        )
+        return
+    rows = ", ".join(f"{count:,} {table}" for table, count in exported.counts.items())
+    since = f" that changed since {exported.changes_since:%Y-%m-%d %H:%M} UTC" if exported.changes_since else ""
+    click.echo(f"Wrote {exported.path}: {rows}{since}.")

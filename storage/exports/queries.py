@@ -1,0 +1,142 @@
+"""The SQL of exports. Built from our own names only; values are bound, never pasted."""
+# ruff: noqa: S608 - as above
+
+from storage.exports import SLICE
+from storage.exports.described import COLUMNS, KEYS, ORDERS, Column, names
+from storage.queries import merged_accounts, merged_posts, merged_reposts
+from storage.schema import Table
+
+_MERGES = {"posts": merged_posts, "reposts": merged_reposts, "accounts": merged_accounts}
+
+#: What is left of a post on X in a file for everybody: X lets ids be handed on, and nothing else.
+_HYDRATABLE = ("uid", "platform", "id")
+
+
+def strays(table: Table) -> tuple[str, str]:
+    """The table `strays`: merged records whose observations lie in more than one month of `stored`. They are few."""
+    key, time = table.key, table.month_of
+    moved = f"""SELECT hash({key}) FROM stored GROUP BY 1
+                HAVING date_trunc('month', min({time})) <> date_trunc('month', max({time}))"""
+    return (
+        f"CREATE OR REPLACE TEMP TABLE moved AS SELECT DISTINCT {key} FROM stored WHERE hash({key}) IN ({moved})",
+        f"""CREATE OR REPLACE TEMP TABLE strays AS
+            SELECT {names(table.name)} FROM ({_merge(table, f"{key} IN (FROM moved)")})""",
+    )
+
+
+def stands_in_order(table: Table) -> str:
+    """Whether the observations in `stored` lie in order and are of one record each: nothing to merge, nothing to sort."""
+    place = f"{{'at': {table.month_of}, 'key': {table.key}}}"
+    return f"SELECT coalesce(bool_and(later), TRUE) FROM (SELECT {place} > lag({place}) OVER () AS later FROM stored)"
+
+
+def span(table: Table, *, any_moved: bool, is_distinct: bool) -> str:
+    """The rows of a table made in [$since, $until), one a record."""
+    within = f"{table.month_of} >= $since AND {table.month_of} < $until"
+    columns = names(table.name)
+    if not any_moved:
+        return f"SELECT {columns} FROM ({_MERGES[table.name]('stored', within, is_distinct=is_distinct)})"
+    return f"""
+    SELECT {columns} FROM ({_merge(table, f"{within} AND {table.key} NOT IN (FROM moved)")})
+    UNION ALL SELECT {columns} FROM strays WHERE {within}
+    """
+
+
+def people(part: str) -> str:
+    """Merged accounts of which `part` says which; they are observed in many months."""
+    return f"SELECT {names('accounts')} FROM ({merged_accounts('stored', part)})"
+
+
+PART = "hash(uid) % $parts = $part"
+
+
+def staged(table: str, rows: str, conditions: list[str], *, public: bool, sort: bool) -> str:
+    """The temporary table `staged`: rows that satisfy all conditions, in order; `sort` unless they come in it."""
+    where = " AND ".join(conditions) or "TRUE"
+    order = f"ORDER BY {', '.join(ORDERS[table])}" if sort else ""
+    shown = names(table)
+    if public and table == "posts":
+        shown = ", ".join(_only_id(column) for column in COLUMNS["posts"])
+    return f"""
+    CREATE OR REPLACE TEMP TABLE staged AS
+    SELECT {shown} FROM (SELECT * FROM ({rows}) WHERE {where} {order})
+    """
+
+
+def slice_of_staged(first: int, until: int) -> str:
+    """The view `slice`: some rows of `staged`, in its order."""
+    return f"CREATE OR REPLACE TEMP VIEW {SLICE} AS SELECT * FROM staged WHERE rowid >= {first} AND rowid < {until}"
+
+
+# Conditions. `chosen`, `changed`, `hidden`, `written` and `repeated` are tables of one connection.
+CHOSEN = "uid IN (SELECT uid FROM chosen)"
+PUBLIC_POST = """
+    deleted_at IS NULL AND NOT coalesce(list_contains($forbidding, consent), FALSE)
+    AND coalesce(author_uid NOT IN (SELECT uid FROM hidden), TRUE)"""
+PUBLIC_REPOST = """
+    NOT starts_with(post_uid, 'x:') AND coalesce(account_uid NOT IN (SELECT uid FROM hidden), TRUE)"""
+PUBLIC_ACCOUNT = "NOT starts_with(uid, 'x:') AND uid NOT IN (SELECT uid FROM hidden)"
+OF_WRITTEN = "post_uid IN (SELECT uid FROM written)"
+WROTE_OR_REPEATED = "(uid IN (SELECT author_uid FROM written) OR uid IN (SELECT account_uid FROM repeated))"
+
+HIDDEN = """
+CREATE OR REPLACE TEMP TABLE hidden AS
+SELECT uid FROM people WHERE coalesce(list_contains($forbidding, consent), FALSE)
+"""
+CONSENTS = "SELECT DISTINCT consent FROM stored WHERE consent IS NOT NULL ORDER BY consent"
+
+NOTE = {
+    "posts": "INSERT INTO written SELECT uid, author_uid FROM staged",
+    "reposts": "INSERT INTO repeated SELECT DISTINCT account_uid FROM staged WHERE account_uid IS NOT NULL",
+}
+COUNT_MOVED = "SELECT count(*) FROM moved"
+PLATFORMS = "SELECT DISTINCT platform FROM staged"
+PAYLOADS_OF_WRITTEN = "SELECT DISTINCT payload_id FROM stored WHERE uid IN (SELECT uid FROM written)"
+NOTES = """
+CREATE OR REPLACE TEMP TABLE written (uid VARCHAR, author_uid VARCHAR);
+CREATE OR REPLACE TEMP TABLE repeated (account_uid VARCHAR)
+"""
+
+
+def changed(table: Table) -> str:
+    """The table `changed`: keys of records that were observed anew. `moments` and `months` say when."""
+    time = table.month_of
+    return f"""
+    CREATE OR REPLACE TEMP TABLE changed AS
+    SELECT DISTINCT {table.key} FROM stored
+    WHERE {time} IN (SELECT moment FROM moments) OR EXISTS (FROM months WHERE {time} >= since AND {time} < until)
+    """
+
+
+def changed_of_staged(table: str) -> str:
+    """Leave in `staged` what is `changed`, in its order."""
+    return f"CREATE OR REPLACE TEMP TABLE staged AS SELECT * FROM staged WHERE {KEYS[table]} IN (FROM changed)"
+
+
+def iso(name: str) -> str:
+    """A time as text: UTC, "Z", fractions only where there are any. A time without a zone is written twice as fast."""
+    return f"""replace(make_timestamp(epoch_us("{name}"))::VARCHAR, ' ', 'T') || 'Z'"""
+
+
+def json_rows(table: str) -> str:
+    """The rows of `slice` as JSON has them."""
+    shown = [f'{iso(column.name)} AS "{column.name}"' if column.kind == "time" else f'"{column.name}"'
+             for column in COLUMNS[table]]  # fmt: skip
+    return f"SELECT {', '.join(shown)} FROM {SLICE}"
+
+
+def flat(column: Column) -> str:
+    """A column of `slice` as a single value: times and lists as text."""
+    if column.kind == "time":
+        return iso(column.name)
+    return f'to_json("{column.name}")::VARCHAR' if column.kind == "list" else f'"{column.name}"'
+
+
+def _merge(table: Table, where: str) -> str:
+    return _MERGES[table.name]("stored", where)
+
+
+def _only_id(column: Column) -> str:
+    if column.name in _HYDRATABLE:
+        return f'"{column.name}"'
+    return f"""CASE WHEN platform <> 'x' THEN "{column.name}" END AS "{column.name}\""""

@@ -1,0 +1,203 @@
+"""Ask an index: the posts that fit best, what of them was meant, and how all that fit are spread."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from transcripts.search.compiling import allowed_typos, compile_query, says_words
+from transcripts.search.highlighting import Passage, mark, marker
+from transcripts.search.index import SearchIndex
+from transcripts.search.language import Query
+from transcripts.search.posts import Filed, IndexedPost, number
+from transcripts.search.schema import FACETS, NUMBERED, schema
+
+if TYPE_CHECKING:
+    from tantivy import DocAddress
+
+DEEPEST = 10_000  # posts down the list that can be reached; who looks for more narrows the query
+LARGEST_PAGE = 1_000
+VALUES = 10  # of a facet
+SAME = 2 * 86_400  # seconds within which equal texts are one post on several networks, and not one said again
+REPLIES = 50  # that are read of those to one post
+
+Sort = Literal["relevance", "newest", "oldest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A post that fits. `also` are posts that say the same: on other networks, or repeated by hand.
+
+    `score` orders one search's hits, and nothing else. `filed` is where it belongs in the chat that was asked for.
+    """
+
+    post: IndexedPost
+    score: float | None
+    passage: Passage
+    filed: Filed | None = None
+    also: tuple[IndexedPost, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a search found.
+
+    `total` counts posts, those folded into others included. `facets` are, by name, values with their counts, the most
+    frequent first. `pages` is the number of the last page that can be asked for. `corrected` says what typed words were
+    taken for.
+    """
+
+    query: Query
+    total: int
+    hits: tuple[Hit, ...]
+    facets: dict[str, tuple[tuple[str, int], ...]]
+    sort: Sort
+    page: int
+    pages: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The conversation around a post: what it answers, where that is known, and its answers in order of time."""
+
+    parent: IndexedPost | None
+    replies: tuple[IndexedPost, ...]
+
+
+def search(index: SearchIndex, query: Query, *, sort: Sort = "relevance", page: int = 1, limit: int = 10) -> Results:
+    """Find the posts that fit a query.
+
+    Args:
+        index: where to look.
+        query: as `language.parse` read it.
+        sort: by relevance, where there are words to fit; else the newest first.
+        page: from 1; one beyond the last is the last.
+        limit: hits on a page.
+    """
+    limit = min(max(limit, 1), LARGEST_PAGE)
+    notes = list(query.notes)
+    forgiven: frozenset[str] = frozenset()
+    compiled = compile_query(query, index)
+    spread = index.searcher.aggregate(compiled, _FACETS_ASKED)
+    total = int(spread["posts"]["value"])
+    if not total and (forgiven := _unknown(index, query)):
+        compiled = compile_query(query, index, forgiven)
+        spread = index.searcher.aggregate(compiled, _FACETS_ASKED)
+        total = int(spread["posts"]["value"])
+    if sort == "relevance" and not says_words(query):
+        sort = "newest"
+    pages = max(1, -(-min(total, DEEPEST) // limit))
+    page = min(max(page, 1), pages)
+    groups = _folded(index, compiled, sort, page * limit, total)
+    pages = min(pages, max(1, -(-len(groups) // limit))) if len(groups) < page * limit else pages
+    page = min(page, pages)
+    sequences = marker(query, index, forgiven)
+    chats = {term.value for term in query.terms if term.name == "chat" and not term.negated}
+    hits = []
+    for score, addresses in groups[(page - 1) * limit : page * limit]:
+        post, *also = (index.post(address) for address in addresses)
+        filed = next((one for one in post.filed if one.chat in chats), post.filed[0] if post.filed else None)
+        hits.append(Hit(post, score, mark(post.text or "", sequences), filed, tuple(also)))
+    if forgiven:
+        notes += _say_forgiven(index, query, forgiven, hits)
+    facets = {name: tuple(_values(index, name, spread[name]["buckets"])) for name in FACETS}
+    return Results(query, total, tuple(hits), facets, sort, page, pages, tuple(notes))
+
+
+def around(index: SearchIndex, hits: Sequence[Hit]) -> dict[str, Around]:
+    """The conversation around each hit, by uid. Whose conversation is long is cut short."""
+    from tantivy import FieldType, Query
+
+    above = sorted({hit.post.reply_to for hit in hits if hit.post.reply_to})
+    parents = {post.uid: post for post in index.find(Query.term_set_query(schema(), "uid", above), len(above) or 1)}
+    replies: dict[str, list[IndexedPost]] = {hit.post.uid: [] for hit in hits}
+    for uid, found in replies.items():
+        place = number(uid)
+        answering = Query.range_query(schema(), "parent", FieldType.Integer, place, place)
+        found += [post for post in index.find(answering, REPLIES) if post.reply_to == uid]
+    return {
+        hit.post.uid: Around(
+            parents.get(hit.post.reply_to or ""),
+            tuple(sorted(replies[hit.post.uid], key=lambda post: (post.created_at, post.uid))),
+        )
+        for hit in hits
+    }
+
+
+_FACETS_ASKED: dict[str, object] = {
+    **{name: {"terms": {"field": name, "size": VALUES}} for name in FACETS},
+    "posts": {"value_count": {"field": "created"}},
+}
+
+
+def _folded(
+    index: SearchIndex, compiled: object, sort: Sort, wanted: int, total: int
+) -> "list[tuple[float | None, list[DocAddress]]]":
+    """The first `wanted` posts with those that say the same folded into them, best first."""
+    from tantivy import Order
+
+    searcher = index.searcher
+    reach = wanted
+    while True:
+        reach = min(reach + reach // 4 + 2, DEEPEST)
+        if sort == "relevance":
+            found = searcher.search(compiled, reach, count=False, weight_by_field="worth")  # type: ignore[arg-type]
+        else:
+            order = Order.Desc if sort == "newest" else Order.Asc
+            found = searcher.search(compiled, reach, count=False, order_by_field="created", order=order)  # type: ignore[arg-type]
+        hits = found.hits
+        addresses = [address for _, address in hits]
+        twins = searcher.fast_field_values("twin", addresses) if addresses else []
+        times = searcher.fast_field_values("created", addresses) if addresses else []
+        groups: list[tuple[float | None, list[DocAddress]]] = []
+        leaders: dict[object, list[tuple[int, int]]] = {}  # by twin: the leader's time and its place
+        for (score, address), alike, moment in zip(hits, twins, times, strict=True):
+            at = int(moment or 0)
+            place = next((place for when, place in leaders.get(alike, ()) if abs(when - at) <= SAME), None)
+            if place is not None:
+                groups[place][1].append(address)
+                continue
+            leaders.setdefault(alike, []).append((at, len(groups)))
+            groups.append((float(score) if sort == "relevance" else None, [address]))
+        if len(groups) >= wanted or reach >= min(total, DEEPEST):
+            return groups
+
+
+def _values(index: SearchIndex, facet: str, buckets: list[dict[str, Any]]) -> Iterator[tuple[str, int]]:
+    """The values of a facet with their counts."""
+    for bucket in buckets:
+        key = index.name(facet, int(bucket["key"])) if facet in NUMBERED else str(bucket["key"])
+        if key != "none":
+            yield key, int(bucket["doc_count"])
+
+
+def _unknown(index: SearchIndex, query: Query) -> frozenset[str]:
+    """The words of a query that no post holds, and that are long enough to hold a typo."""
+    return frozenset(
+        term.value
+        for term in query.terms
+        if term.kind == "word"
+        and not term.negated
+        and allowed_typos(term.value)
+        and not any(index.holds(field, term.value) for field in ("words", "names"))
+        and not index.holds("author", number(term.value))
+        and not index.forms(term.value)
+    )
+
+
+def _say_forgiven(index: SearchIndex, query: Query, forgiven: frozenset[str], hits: Sequence[Hit]) -> list[str]:
+    """What the words that no post holds were taken for."""
+    notes = []
+    for word in sorted(forgiven):
+        only = marker(
+            replace(query, groups=tuple((term,) for term in query.terms if term.value == word)), index, forgiven
+        )
+        taken = {
+            segment.text.casefold()
+            for hit in hits
+            for segment in mark(hit.post.text or "", only).segments
+            if segment.marked
+        }
+        meant = ", ".join(sorted(taken)[:3])
+        notes.append(f"no post has {word!r}; showing {meant}" if meant else f"no post has {word!r}, or a word like it")
+    return notes
