@@ -17,12 +17,13 @@ demo: venv ## a small chat of invented people: an archive and transcripts to pla
 	rm -rf demo/archive demo/state demo/transcripts
 	mkdir -p demo/transcripts
 	cd demo && ../$(BIN)/knowarchive import data
+	cd demo && ../$(BIN)/python replay.py ../$(BIN)/knowarchive collect lanternkm --session 2026-03-11
 	cd demo && ../$(BIN)/knowarchive sessions
-	cd demo && for date in 2023-03-01 2023-03-08 2023-03-15; do for format in html md; do \
-	  ../$(BIN)/knowarchive transcript lanternkm $$date --output transcripts/$$date.$$format; done; done
+	cd demo && for name in 2023-03-01.html 2023-03-08.html 2023-03-15.html 2026-03-11.html 2026-03-11.md; do \
+	  ../$(BIN)/knowarchive transcript lanternkm $${name%.*} --output transcripts/$$name || exit; done
 	@echo
-	@echo "Open demo/transcripts/2023-03-15.html in a browser, or ask the archive:"
-	@echo "  cd demo && ../.venv/bin/knowarchive transcript lanternkm 2023-03-15"
+	@echo "Open demo/transcripts/2026-03-11.html in a browser, or ask the archive:"
+	@echo "  cd demo && ../.venv/bin/knowarchive transcript lanternkm 2026-03-11"
 
 test: venv ## the default tests
 	$(BIN)/pytest -q -n 2
@@ -50,9 +51,8 @@ a11y: demo ## the demo's transcripts in Chromium with axe-core: desktop and phon
 	npm install --silent --no-audit --no-fund --prefix tests/a11y
 	node tests/a11y/run.mjs --out build/a11y demo/transcripts/*.html
 
-peers: venv ## the connectors against real servers on loopback: AT Protocol network, Mastodon mock, the X API's description
-	@test -d ../shared/peers || echo "../shared/peers is not here: nothing to test against"
-	$(BIN)/pytest -q -m slow tests/connectors
+peers: venv ## a chat held on real servers on loopback: AT Protocol network, Mastodon mock, the X API's description
+	$(BIN)/pytest -q -m slow tests/peers tests/connectors
 
 crash: venv ## 50 kills at random moments, and power losses
 	$(BIN)/pytest -q -n 2 -m "not browser" tests/storage/test_crashes.py

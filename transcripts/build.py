@@ -11,14 +11,13 @@ from knowarchive.model import Account, Post, Repost
 from transcripts.corrections import NO_CORRECTIONS, Corrections
 from transcripts.crossposts import Folded, fold
 from transcripts.filing import Prepared, prepare
-from transcripts.model import Copy, Entry, Filing, Question, SessionPosts, SharedLink, Transcript
+from transcripts.model import UNSEEN, Copy, Entry, Filing, Question, SessionPosts, SharedLink, Transcript
 from transcripts.pages import page_of
 from transcripts.people import list_people, reposter_key
 from transcripts.reading import Reading
 from transcripts.threads import is_address_of_post
 
 LATEST = datetime.max.replace(tzinfo=UTC)
-UNSEEN = {"not-found", "blocked"}  # the visibility of a post that nobody could read
 
 
 def build_transcript(session: SessionPosts, corrections: Corrections = NO_CORRECTIONS) -> Transcript:

@@ -187,7 +187,8 @@ def summarise(results: "list[Collected]", *, as_json: bool) -> int:
             f"{totals['new']:,} new, {totals['changed']:,} changed, {totals['quarantined']:,} quarantined."
         )
         if deleted:
-            click.echo(f"{deleted:,} posts were deleted by their authors, and are erased.")
+            are = "post was deleted by its author, and is" if deleted == 1 else "posts were deleted by their authors, and are"
+            click.echo(f"{deleted:,} {are} erased.")
     if results and all(result.status == "failed" for result in results):
         return 1
     return 4 if any(result.status != "done" for result in results) else 0

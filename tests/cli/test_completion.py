@@ -20,7 +20,7 @@ def complete(run, monkeypatch):
 
 
 def test_commands_and_options_are_completed(complete):
-    assert complete("se") == ["sessions"]
+    assert complete("ses") == ["sessions"]
     assert {"import", "transcript", "sql"} <= set(complete(""))
     assert complete("sessions", "--j") == ["--json"]
     assert complete("--conf") == ["--config"]

@@ -31,6 +31,11 @@ def columns(text: str) -> int:
     )
 
 
+def _cuts_anywhere(word: str) -> bool:
+    """Whether a word is of a script that is written without spaces, and so may be cut between any two signs."""
+    return not word.isascii() and any(east_asian_width(sign) in "WF" for sign in word)
+
+
 def wrap(text: str, first: str = "", rest: str | None = None) -> Iterator[str]:
     """Break `clean` text at spaces; addresses stay whole, other words longer than a line (and CJK) are cut."""
     rest = first if rest is None else rest
@@ -41,7 +46,7 @@ def wrap(text: str, first: str = "", rest: str | None = None) -> Iterator[str]:
         if used + gap + size <= WIDTH:
             line, used, empty = line + " " * gap + word, used + gap + size, False
             continue
-        breakable = "://" not in word and (not word.isascii() or size > WIDTH - columns(rest))
+        breakable = "://" not in word and (_cuts_anywhere(word) or size > WIDTH - columns(rest))
         if not breakable:
             if not empty:
                 yield line
@@ -49,7 +54,7 @@ def wrap(text: str, first: str = "", rest: str | None = None) -> Iterator[str]:
             line, empty = line + word, False
             used = columns(line)
             continue
-        if not empty and used + 1 < WIDTH and not word.isascii():
+        if not empty and used + 1 < WIDTH and _cuts_anywhere(word):
             line, used = line + " ", used + 1
         elif not empty:
             yield line
