@@ -22,7 +22,7 @@ DECODED = 20  # times, to be long enough to measure
 
 
 def crowd(session: SessionPosts, posts: int) -> SessionPosts:
-    """Let other people say what was said, a little earlier or later, until there are so many posts; nobody asks twice."""
+    """Let other people say what was said, a little later, until there are so many posts; nobody asks twice."""
     draw = random.Random(posts)
     asking = {uid for question in prepare(session).questions for uid in question.parts}
     made = list(session.posts)
@@ -44,7 +44,7 @@ def _again(post: Post, copy: int, draw: random.Random) -> Post:
         url=None,
         author_uid=other(post.author_uid),
         author_handle=other(post.author_handle),
-        created_at=post.created_at + timedelta(seconds=draw.uniform(-60, 60)),
+        created_at=post.created_at + timedelta(seconds=draw.uniform(0, 60)),
         reply_to=other(post.reply_to),
         reply_to_author=other(post.reply_to_author),
         conversation=other(post.conversation),
@@ -69,7 +69,7 @@ def measure(posts: int = 1000) -> dict[str, float]:
     corrections = Corrections({answer: prepared.questions[0].label})
     works: dict[str, Callable[[], object]] = {
         "file": lambda: prepare(session),
-        "correct": lambda: file_again(session, corrections, prepared.readings, prepared.moderators, prepared.questions),
+        "correct": lambda: file_again(prepared, corrections),
         "ask": lambda: most_instructive(inference, number=1),
     }
     decoding = _fastest(lambda: [decoder.decode(encoded) for _ in range(DECODED)]) / DECODED

@@ -120,8 +120,8 @@ def score(case: Case, weights: Weights) -> dict[str, Any]:
         "sure": [round(len(sure) / len(filings), 3), _share(right[uid] for uid in sure)],
         "calibration": calibrate([(filing.confidence, right[uid]) for uid, filing in filings.items()]),
         "corrections": {
-            "asked_again": correct(case, prepared, weights, again=True),
-            "one_list": correct(case, prepared, weights, again=False),
+            "asked_again": correct(case, prepared, again=True),
+            "one_list": correct(case, prepared, again=False),
         },
         "baselines": baselines(case, prepared.readings, official),
         "milliseconds": round(1000 * seconds),
@@ -137,7 +137,7 @@ def score_hidden(case: Case, weights: Weights) -> list[dict[str, Any]]:
         right: list[bool] = []
         for seed in range(SEEDS if damage.draws else 1):
             readings, lost = hide(prepared, damage, seed)
-            filings = infer_damaged(prepared, readings, weights).filings
+            filings = infer_damaged(prepared, readings).filings
             right += [filings[uid].topic == truth[uid] for uid in sorted(lost) if truth.get(uid, "?") != "?"]
         rows.append(
             {
@@ -164,13 +164,12 @@ def calibrate(pairs: Sequence[tuple[float, bool]]) -> list[dict[str, float | Non
     return rows
 
 
-def correct(case: Case, prepared: Prepared, weights: Weights, *, again: bool) -> dict[str, float | None]:
+def correct(case: Case, prepared: Prepared, *, again: bool) -> dict[str, float | None]:
     """The share right of all posts that were not answered, after so many answers taken from the labels.
 
     Args:
         case: with the labels.
         prepared: filed without corrections.
-        weights: with which it was.
         again: whether what to ask is thought over after each answer, or the first list is followed.
     """
     answers: dict[str, str] = {}
@@ -194,7 +193,7 @@ def correct(case: Case, prepared: Prepared, weights: Weights, *, again: bool) ->
             passed.add(uid)  # two readers do not agree either
             continue
         answers[uid] = case.labels[uid][0]
-        now = file_again(case.session, Corrections(answers), now.readings, now.moderators, prepared.questions, weights)
+        now = file_again(now, Corrections(answers))
         if len(answers) in SIZES:
             shares[str(len(answers))] = _share(
                 filing.topic == case.labels[one][0]

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
+from transcripts.evidence import Evidence
 from transcripts.filing import Inference, Prepared, infer
 from transcripts.labels import LABEL
 from transcripts.reading import Reading
-from transcripts.weights import Weights
 
 Topics = Mapping[str, str]  # by uid
 
@@ -76,6 +76,6 @@ def hide(prepared: Prepared, damage: Damage, seed: int) -> tuple[tuple[Reading, 
     return tuple(left), frozenset(lost)
 
 
-def infer_damaged(prepared: Prepared, readings: Sequence[Reading], weights: Weights) -> Inference:
+def infer_damaged(prepared: Prepared, readings: Sequence[Reading]) -> Inference:
     """File damaged readings under the questions that were found in the whole ones."""
-    return infer(prepared.session, prepared.questions, prepared.moderators, readings, weights=weights)
+    return infer(Evidence(prepared.session, readings, prepared.questions, prepared.moderators, prepared.weights))

@@ -6,8 +6,10 @@ from math import exp, log
 
 from benchmarks.cases import Case
 from benchmarks.hiding import Damage, hide
-from transcripts.filing import Prepared, prepare, weigh
+from transcripts.evidence import Evidence
+from transcripts.filing import Prepared, prepare
 from transcripts.reading import Reading
+from transcripts.weighing import Weighing
 from transcripts.weights import FIRST_GUESS, Weights
 
 BREADTH = 0.3  # of the prior around the first guesses: how far a weight may move, as a factor's logarithm
@@ -70,7 +72,8 @@ def tune(cases: Sequence[Case]) -> Weights:
 def surprise(trial: Trial, weights: Weights) -> float:
     """How improbable the labels are, in nats, but for the question posts."""
     prepared = trial.prepared
-    evidence, graph = weigh(prepared.session, prepared.questions, prepared.moderators, trial.readings, weights=weights)
+    evidence = Evidence(prepared.session, trial.readings, prepared.questions, prepared.moderators, weights)
+    graph = Weighing(evidence, {}).graph
     total = 0.0
     for index, reading in enumerate(trial.readings):
         topic = evidence.number.get(trial.case.labels.get(reading.uid, ("?", ""))[0])

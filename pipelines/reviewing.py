@@ -11,7 +11,7 @@ from pipelines.sessions import find_session, load_session
 from storage.archive import Archive
 from transcripts.corrections import ROLES, topics_of
 from transcripts.crossposts import fold
-from transcripts.filing import Prepared, file_again, prepare
+from transcripts.filing import file_again, prepare
 from transcripts.model import Filing
 from transcripts.sessions import find_window
 from transcripts.teaching import most_instructive
@@ -43,9 +43,7 @@ class Review:
         self.chat, self.label = chat.name, window.label
         self.corrections, self.notes = load_corrections(self.path, self.chat, self.label)
         self._folded = fold(session)
-        first = prepare(self._folded.session)
-        self._found = first.questions
-        self.prepared = self._file(first)
+        self.prepared = prepare(self._folded.session, self._folded.turn(self.corrections))
         chats = {one.name: one for one in config.chat}
         unused = list_unused(self.path, chats, lambda name, given: _may_be_session(chats[name], given))
         self.notes = (*self.notes, *self.prepared.notes, *unused)
@@ -93,18 +91,13 @@ class Review:
         before = self.filings
         save_corrections(self.path, self.chat, self.label, changes)
         self.corrections, _ = load_corrections(self.path, self.chat, self.label)
-        self.prepared = self._file(self.prepared)
+        self.prepared = file_again(self.prepared, self._folded.turn(self.corrections))
         named = {uid for uid, _ in changes}
         return [
             Moved(uid, before[uid], filing)
             for uid, filing in self.filings.items()
             if uid not in named and filing.topic != before[uid].topic
         ]
-
-    def _file(self, prepared: Prepared) -> Prepared:
-        return file_again(
-            prepared.session, self._folded.turn(self.corrections), prepared.readings, prepared.moderators, self._found
-        )
 
 
 def _may_be_session(chat: Chat, label: str) -> bool:

@@ -9,7 +9,8 @@ order of time until nothing changes. Pure numbers: this module knows nothing of 
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from operator import mul, sub, truediv
+from math import dist
+from operator import mul, truediv
 
 SETTLED = 0.02  # a change by less is not passed on
 SWEEPS = 10  # there and back; loops that still turn are left as they are
@@ -54,8 +55,8 @@ class Graph:
                 self.children[source].append((node, slot))
         for node, topic in self.known.items():
             self.evidence[node] = self._certain(topic)
-        nothing = [1.0] * self.topics  # rows are replaced, never changed, so one will do
-        self.messages: list[list[Row]] = [[nothing] * len(slots) for slots in self.sources]
+        self.nothing = [1.0] * self.topics  # rows are replaced, never changed, so one will do
+        self.messages: list[list[Row]] = [[self.nothing] * len(slots) for slots in self.sources]
         self.dirty = bytearray([1]) * len(self.priors)
         self.beliefs: list[Row] = list(self.priors)
 
@@ -112,20 +113,20 @@ class Graph:
 
     def _update(self, node: int) -> list[int]:
         """Work out one node's belief and what it tells its sources; return the nodes that this concerns."""
-        below, children = self.evidence[node], self.children[node]
+        below, children, messages = self.evidence[node], self.children[node], self.messages
         if children:
             for child, slot in children:
-                below = list(map(mul, below, self.messages[child][slot]))
+                below = [*map(mul, below, messages[child][slot])]
             scale = 1.0 / (sum(below) or 1.0)
             below = [one * scale + LEAST for one in below]
-        above, beliefs, sources = self.priors[node], self.beliefs, self.sources[node]
+        belief, sources, beliefs = [*map(mul, self.priors[node], below)], self.sources[node], self.beliefs
         fits: list[float] = []  # how well what each source says fits what is said below
-        for (source, pull), message in zip(sources, self.messages[node], strict=True):
-            without = list(map(truediv, beliefs[source], message))
+        for (source, pull), message in zip(sources, messages[node], strict=True):
+            without = beliefs[source] if message is self.nothing else [*map(truediv, beliefs[source], message)]
             scale = pull / sum(without)
-            above = [one + other * scale for one, other in zip(above, without, strict=True)]
-            fits.append(scale * sum(map(mul, without, below)))
-        belief = list(map(mul, above, below))
+            copied = [*map(mul, without, below)]
+            belief = [one + scale * other for one, other in zip(belief, copied, strict=True)]
+            fits.append(scale * sum(copied))
         total = sum(belief)
         scale = 1.0 / (total or 1.0)
         belief = [one * scale + LEAST for one in belief]
@@ -136,7 +137,7 @@ class Graph:
         if sources:
             told: list[Row] = []
             known, topics = self.known, self.topics
-            for (source, pull), fit, message in zip(sources, fits, self.messages[node], strict=True):
+            for (source, pull), fit, message in zip(sources, fits, messages[node], strict=True):
                 if source in known:
                     told.append(message)
                     continue
@@ -148,7 +149,7 @@ class Graph:
                 told.append(answer)
                 if _differ(answer, message):
                     concerns.append(source)
-            self.messages[node] = told
+            messages[node] = told
         return concerns
 
     def _certain(self, topic: int) -> Row:
@@ -156,8 +157,7 @@ class Graph:
 
 
 def _differ(one: Row, other: Row) -> bool:
-    most: float = max(map(abs, map(sub, one, other)))
-    return most > SETTLED
+    return dist(one, other) > SETTLED
 
 
 def _normal(row: Row) -> Row:

@@ -43,13 +43,14 @@ CONTINUES = re.compile(
 SHORT = 8  # words
 
 # Words that add nothing of their own.
-AGREEMENT = re.compile(
-    r"yes|yeah|yep|yup|no|nope|agreed|agree|exactly|this|true|totally|same|great|good|"
-    r"awesome|amazing|lol|haha|ha|hah|thanks|thank|you|thx|ty|love|it|so|much|indeed|"
-    r"absolutely|definitely|ok|okay|cool|nice|wow|welcome|sorry|oh|hmm|hm|brilliant|idea|"
-    r"point|title|too|me|and|a|the|that|that's|is|i|very|really|well|said|of|course|"
-    r"right|problem|np|here"
+AGREEING = (
+    "yes yeah yep yup no nope agreed agree exactly this true totally same great good "
+    "awesome amazing lol haha ha hah thanks thank you thx ty love it so much indeed "
+    "absolutely definitely ok okay cool nice wow welcome sorry oh hmm hm brilliant idea "
+    "point title too me and a the that that's is i very really well said of course "
+    "right problem np here"
 )
+AGREEMENT = frozenset(AGREEING.split())
 
 
 def greets(reading: Reading, *, early: bool) -> bool:
@@ -69,5 +70,5 @@ def is_contribution(reading: Reading) -> bool:
     """Tell something said from mere agreement, thanks and repetition."""
     if reading.repeats:
         return False
-    substance = sum(AGREEMENT.fullmatch(word) is None for word in reading.words)
+    substance = len([word for word in reading.words if word not in AGREEMENT])
     return substance > 2 or any(label.place is not Place.MIDDLE for label in reading.labels)

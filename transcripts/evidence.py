@@ -1,22 +1,21 @@
-"""What the posts of a session say of each one's topic, as a graph for `belief`.
+"""What the posts of a session say of each one's topic, whatever a person said of the filing.
 
 Nodes are the posts, in order of time, and after them the posts that somebody replied to and nobody has. Each node has
-what its own text and time say; edges join posts that are likely to have one topic.
+what its own text and time say; edges join posts that are likely to have one topic. `weighing` weighs it all.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from math import exp
+from math import exp, inf
 
-from transcripts.belief import Graph
 from transcripts.cues import CONTINUES, LEAVES, greets, says_goodbye
 from transcripts.labels import Place
 from transcripts.model import INTRO, NONE, WRAPUP, Question, SessionPosts
 from transcripts.reading import Reading
 from transcripts.sessions import fold_tag
-from transcripts.similarity import Likeness, Middles, centre, nearest, vectors
+from transcripts.similarity import Likeness, centre, nearest, vectors
 from transcripts.weights import Weights
 
 SKEW = 2.0  # minutes by which the clocks of two networks may differ
@@ -24,13 +23,14 @@ NEVER = 1e-4  # the weight of a topic that nobody can have thought of yet
 LAST_FADES = 3  # times as slowly as the others, since nothing follows it
 LAST_QUESTION = 8.0  # minutes that the last question has, even after the hour
 CIRCLES = 60  # posts back that are looked at for the same people
+CONTINUED = 5.0  # minutes in which somebody goes on with (2/2)
 FAR = 30.0  # minutes over which what is said joins two posts
-LIKELY = 0.3  # the least share of a topic with which a post teaches its words
+SHORT = 3  # letters; words no longer tell nothing
 STEM = 7  # letters: enough to tell words, few enough to join their forms
 ALIKE = 0.12  # the least similarity that counts
 NEIGHBOURS = 3
 SOON, INSTANT = 0.5, 0.001  # minutes after which a post is answered, most likely and at least
-LONG = 10  # words; whoever says so much without thanks has not come to say goodbye
+LONG = 10  # words; whoever says so much unasked and without thanks has not come to say goodbye
 WEAK = 0.02  # a pull below it is none
 X_EPOCH = 1288834974657  # milliseconds, of the time in X's ids
 TID = "234567abcdefghijklmnopqrstuvwxyz"  # of the time in Bluesky's
@@ -40,18 +40,18 @@ TID = "234567abcdefghijklmnopqrstuvwxyz"  # of the time in Bluesky's
 class Node:
     """One post's evidence: `clock` weighs the topics of the moment, `says` has odds by reason, `pulls` are its sources.
 
-    `resembles` has the odds that its words give each topic, for what is filed there.
+    `instead` has what its text says of the moment, in place of the clock and of what is said nearby.
     """
 
     at: float
-    clock: dict[int, float] = field(default_factory=dict)
+    clock: list[float] = field(default_factory=list)
+    instead: dict[int, float] = field(default_factory=dict)
     says: list[tuple[str, dict[int, float]]] = field(default_factory=list)
-    resembles: dict[int, float] = field(default_factory=dict)
     pulls: dict[int, tuple[float, str]] = field(default_factory=dict)  # node: how strongly, and why
 
 
 class Evidence:
-    """All that speaks for a topic, before it is weighed together."""
+    """All that speaks for a topic, before it is weighed together. It never changes, so that any filing can use it."""
 
     def __init__(
         self,
@@ -59,7 +59,6 @@ class Evidence:
         readings: Sequence[Reading],
         questions: Sequence[Question],
         moderators: Sequence[str],
-        known: Mapping[str, str],
         weights: Weights,
     ) -> None:
         """Collect the evidence.
@@ -69,7 +68,6 @@ class Evidence:
             readings: of the same.
             questions: at least one.
             moderators: their keys.
-            known: topics by uid that a person gave.
             weights: what each kind is worth.
         """
         self.weights = weights
@@ -92,74 +90,16 @@ class Evidence:
         self.here = {reading.author for reading in readings}
         self.close = self._find_close()
         self.over = max(self.end, self.times[-1] + LAST_QUESTION)
-        self.known = {self.index[uid]: self.number[topic] for uid, topic in self.parts.items() if uid in self.index}
-        self.corrected = {
-            self.index[uid]: self.number[topic]
-            for uid, topic in known.items()
-            if uid in self.index and topic in self.number
-        }
-        self.known |= self.corrected
+        self.posing = {self.index[uid]: self.number[topic] for uid, topic in self.parts.items() if uid in self.index}
         self.labelled: dict[int, int] = {}
         self.slips: set[tuple[str, str]] = set()
         self.turning: set[int] = set()  # posts that greet or part: they take up nothing that was said
         self._read_texts()
         self._compare(session, questions)
-        self._weigh_time()
+        for node in self.nodes:
+            node.clock = self._by_clock(node.at)
         self._join_replies()
         self._join_people()
-
-    def graph(self) -> Graph:
-        """Weigh each node's own evidence and join the nodes."""
-        topics = range(len(self.topics))
-        priors = [[node.clock.get(topic, NEVER) for topic in topics] for node in self.nodes]
-        sources = [[(source, pull) for source, (pull, _) in node.pulls.items()] for node in self.nodes]
-        return Graph(priors, [self._odds(node) for node in self.nodes], sources, self.known)
-
-    def learn(self, graph: Graph) -> None:
-        """Learn the words of each topic from what the graph files there, and weigh its nodes by them anew."""
-        shares: dict[int, dict[int, float]] = {}
-        for index in range(len(self.readings)):
-            belief = graph.beliefs[index]
-            least = LIKELY * sum(belief)
-            likely = {topic: one for topic, one in enumerate(belief) if one >= least}
-            if likely:
-                scale = LIKELY / least
-                shares[index] = {topic: one * scale for topic, one in likely.items()}
-        self._resemble(shares)
-        for index, node in enumerate(self.nodes):
-            if node.resembles:
-                graph.weigh(index, self._odds(node))
-
-    def _odds(self, node: Node) -> list[float]:
-        """Multiply what speaks for each topic."""
-        row = [1.0] * len(self.topics)
-        for _, odds in node.says:
-            for topic, factor in odds.items():
-                row[topic] *= factor
-        for topic, factor in node.resembles.items():
-            row[topic] *= factor
-        return row
-
-    def reason(self, graph: Graph, index: int, topic: int) -> str:
-        """Say what spoke most for a topic: label, reply, quote, content or time."""
-        node = self.nodes[index]
-        others = len(self.topics) - 1
-        strength: dict[str, float] = {}
-        for why, odds in (*node.says, ("content", node.resembles)):
-            mine, rest = 1.0, sum(odds.values()) + others - len(odds)
-            if topic in odds:
-                mine = odds[topic]
-                rest += 1.0 - mine
-            strength[why] = strength.get(why, 1.0) * mine * others / rest
-        own = max(strength, key=lambda why: (strength[why], why))
-        above: dict[str, float] = {"time": graph.priors[index][topic]}
-        for source, pull in graph.sources[index]:
-            why = node.pulls[source][1]
-            above[why] = above.get(why, 0.0) + pull * graph.beliefs[source][topic]
-        total = sum(above.values())
-        if strength[own] * (1.0 - total) > total * others:
-            return own
-        return max(above, key=lambda why: (above[why], why))
 
     # The text
 
@@ -177,21 +117,21 @@ class Evidence:
                 continue
             replies = reading.post.reply_to is not None
             if not replies and node.at < self.end and greets(reading, early=node.at < early):
-                node.clock[self.number[INTRO]] = 1.0
+                node.instead[self.number[INTRO]] = 1.0
                 self._say(index, "content", INTRO, weights.greets)
                 self.turning.add(index)
             closing = node.at >= self.close
             leaves = (closing or not replies) and node.at > self.times[0] and LEAVES.search(reading.text) is not None
             bids = leaves + says_goodbye(reading) if closing else 0
             if bids > 1 or (leaves and not replies):
-                node.clock[self.number[WRAPUP]] = weights.closing
+                node.instead[self.number[WRAPUP]] = weights.closing
                 self._say(index, "content", WRAPUP, weights.parts)
                 self.turning.add(index)
             elif bids:
                 self._say(index, "content", WRAPUP, weights.thanks)
             elif reading.author in self.moderators and not replies and node.at >= self.over:
                 self._say(index, "content", WRAPUP, weights.chairs)
-            if len(reading.words) >= LONG and not self.nodes[index].says:
+            if len(reading.words) >= LONG and not replies and not self.nodes[index].says:
                 self._say(index, "content", WRAPUP, weights.talks)
             first = next(iter(reading.mentions), None)
             if first is not None and reading.post.reply_to not in self.index:
@@ -234,29 +174,27 @@ class Evidence:
         return bool(firm)
 
     def _compare(self, session: SessionPosts, questions: Sequence[Question]) -> None:
-        """Compare words, links and hashtags: with the questions, with what is labelled, and with each other."""
+        """Compare words, links and hashtags: with the questions, and with each other."""
         weights = self.weights
         tags = frozenset(fold_tag(tag) for tag in session.hashtags)
-        documents = [list(_terms(reading, tags)) for reading in self.readings]
-        made = self.vectors = vectors(documents)
+        made = self.vectors = vectors([_terms(reading, tags) for reading in self.readings])
         asked = [
             (self.number[question.label], centre(made[self.index[uid]] for uid in question.parts if uid in self.index))
             for question in questions
         ]
         likeness = Likeness([column for _, column in asked])
         for index, vector in enumerate(made):
-            if vector and index not in self.known:
+            if vector:
                 said = {asked[place][0]: weights.like_question**value for place, value in likeness.of(vector).items()}
                 if said:
                     self.nodes[index].says.append(("content", said))
-        self._resemble({index: {topic: 1.0} for index, topic in {**self.labelled, **self.known}.items()})
         alone = {
             index
             for index, reading in enumerate(self.readings)
             if reading.post.reply_to not in self.index and index not in self.labelled
         }
         for later, earlier, similarity in nearest(
-            made, number=NEIGHBOURS, least=ALIKE, alone=alone, skip=self._asking()
+            made, number=NEIGHBOURS, least=ALIKE, alone=alone, skip=self.posing.keys()
         ):
             apart = self.nodes[later].at - self.nodes[earlier].at
             pull = weights.similar * similarity * similarity * exp(-apart / weights.similar_fade)
@@ -264,65 +202,26 @@ class Evidence:
                 pull *= weights.similar_own
             self._join(later, earlier, pull, "content")
 
-    def _resemble(self, shares: Mapping[int, Mapping[int, float]]) -> None:
-        """Compare each post with the middle of the others in each topic, given how far each post belongs there."""
-        middles = Middles(self.vectors, shares, len(self.topics))
-        asked, odds = range(1, 1 + len(self.times)), self.weights.like_answers
-        for index in range(len(self.readings)):
-            if self.vectors[index] and index not in self.known:
-                alike = middles.of(index)
-                self.nodes[index].resembles = {topic: odds ** alike[topic] for topic in asked if topic in alike}
-
-    def _asking(self) -> set[int]:
-        return {self.index[uid] for uid in self.parts if uid in self.index}
-
     # The time
 
-    def _weigh_time(self) -> None:
-        """Weigh each topic by the time since it was posed, and by what is labelled nearby."""
-        labelled = {index: topic for index, topic in self.labelled.items() if index not in self.corrected}
-        labelled |= {index: self.known[index] for index in self._asking()}  # those who were asked about are exceptions
-        crowd: list[dict[int, float]] = [{} for _ in self.nodes]
-        for order in (range(len(self.nodes)), range(len(self.nodes) - 1, -1, -1)):
-            heard: dict[int, float] = {}
-            last = self.nodes[order[0]].at if order else 0.0
-            for index in order:
-                faded = exp(-abs(self.nodes[index].at - last) / self.weights.nearby)
-                last = self.nodes[index].at
-                for topic in heard:
-                    heard[topic] *= faded
-                mine = crowd[index]
-                for topic, weight in heard.items():
-                    mine[topic] = mine.get(topic, 0.0) + weight
-                if index in labelled:
-                    heard[labelled[index]] = heard.get(labelled[index], 0.0) + self.weights.crowd
-        for index, node in enumerate(self.nodes):
-            if index not in self.known:
-                odds = self._by_clock(node.at)
-                for topic, weight in crowd[index].items():
-                    odds[topic] = odds.get(topic, 0.0) + weight
-                node.clock = {**odds, **node.clock}
-
-    def _by_clock(self, at: float) -> dict[int, float]:
-        weights = self.weights
-        odds: dict[int, float] = {}
+    def _by_clock(self, at: float) -> list[float]:
+        """Weigh each topic by the time since it was posed."""
+        weights, last = self.weights, len(self.times) - 1
+        first, late = at - self.times[0], at - self.close
+        row = [1.0 if first < 0 else weights.floor / 3 + 0.5 * exp(-first / weights.arrivals)]
         for place, posed in enumerate(self.times):
             since = at - posed
             if since < 0:
-                odds[1 + place] = weights.floor * exp(since / 0.5) + NEVER  # clocks differ
-                continue
-            share = 1 - exp(-(since + 0.1) / weights.ramp)
-            if place + 1 < len(self.times) and at > self.times[place + 1]:
+                share = weights.floor * exp(since / 0.5) + NEVER  # clocks differ
+            elif place < last and at > self.times[place + 1]:
                 share = exp(-(at - self.times[place + 1]) / weights.fade) + weights.floor
-            elif place + 1 == len(self.times) and at > self.over:
+            elif place == last and at > self.over:
                 share = exp(-(at - self.over) / (LAST_FADES * weights.fade)) + weights.floor
-            odds[1 + place] = share
-        first = at - self.times[0]
-        odds[self.number[INTRO]] = 1.0 if first < 0 else weights.floor / 3 + 0.5 * exp(-first / weights.arrivals)
-        late = at - self.close
-        odds[self.number[WRAPUP]] = weights.closing / (1 + exp(-max(-30.0, min(30.0, late)) / 2)) + NEVER
-        odds[self.number[NONE]] = weights.nothing
-        return odds
+            else:
+                share = 1 - exp(-(since + 0.1) / weights.ramp)
+            row.append(share)
+        closing = weights.closing / (1 + exp(-max(-30.0, min(30.0, late)) / 2)) + NEVER
+        return [*row, closing, weights.nothing]
 
     # What joins posts
 
@@ -364,7 +263,7 @@ class Evidence:
         node.clock = self._by_clock(node.at)
         author = reply.post.reply_to_author
         if not here or (author is not None and author not in self.here):
-            node.clock[self.number[NONE]] = self.weights.stranger
+            node.instead[self.number[NONE]] = self.weights.stranger
         self.nodes.append(node)
         self.authors.append(author if here else None)
         self.spoken_to[len(self.nodes) - 1] = (reply.author,)
@@ -407,7 +306,7 @@ class Evidence:
     def _join_author(self, index: int, last: int, reading: Reading | None) -> None:
         weights = self.weights
         apart = self.nodes[index].at - self.nodes[last].at
-        if reading and CONTINUES.search(reading.text) and apart <= 5 and not reading.labels:
+        if reading and apart <= CONTINUED and not reading.labels and CONTINUES.search(reading.text):
             self._join(index, last, weights.continued, "time")
         else:
             base = weights.moderator if self.authors[index] in self.moderators else weights.author
@@ -419,13 +318,16 @@ class Evidence:
         """Join a post to the last one that mostly the same people exchanged."""
         weights = self.weights
         at = self.nodes[index].at
-        best, found = 0.0, None
+        best, found, before = 0.0, None, -inf
         for then, one, other in reversed(circles[-CIRCLES:]):
+            if then < before:
+                break  # even the very same people weighed less
             shared = len(circle & other)
             if shared >= 2:
                 weight = shared / len(circle | other) / (1 + (at - then) / weights.circle_fade)
                 if weight > best:
                     best, found = weight, one
+                    before = at - weights.circle_fade * (1 / best - 1)
         if found is not None:
             self._join(index, found, weights.circle * best, "reply")
 
@@ -443,7 +345,7 @@ class Evidence:
 
     def _foresee(self, index: int, topic: str, odds: float) -> None:
         """Let a post speak of a question that is still to come."""
-        self.nodes[index].clock[self.number[topic]] = odds
+        self.nodes[index].instead[self.number[topic]] = odds
         self._say(index, "label", topic, self.weights.passing)
 
     def _say(self, index: int, why: str, topic: str, odds: float) -> None:
@@ -473,17 +375,12 @@ class Evidence:
         return end
 
 
-def _terms(reading: Reading, tags: frozenset[str]) -> Iterator[str]:
+def _terms(reading: Reading, tags: frozenset[str]) -> list[str]:
     """The words of a post that may tell its topic, shortened; its links and its hashtags."""
-    for word in reading.words:
-        if len(word) > 3:
-            yield word[:STEM]
-    for tag in reading.post.hashtags or ():
-        folded = fold_tag(tag)
-        if folded not in tags:
-            yield folded[:STEM]
-    for link in reading.post.links or ():
-        yield link.url
+    terms = [word[:STEM] for word in reading.words if len(word) > SHORT]
+    terms += [folded[:STEM] for tag in reading.post.hashtags or () if (folded := fold_tag(tag)) not in tags]
+    terms += [link.url for link in reading.post.links or ()]
+    return terms
 
 
 def _time_of(uid: str) -> datetime | None:

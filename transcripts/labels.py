@@ -5,6 +5,7 @@ Everything is matched on the text as `plain` leaves it: NFKC (so that `Ｑ１` i
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,6 +18,7 @@ READ_UP_TO = 10_000  # characters of a post
 # Every language's words for a question and an answer that people were seen to number.
 QUESTION_WORDS = "question|pregunta|pergunta|domanda|frage|vraag|kysymys|pytanie|вопрос|質問|問題|問|질문"
 ANSWER_WORDS = "answer|ans|respuesta|resposta|risposta|réponse|reponse|antwort|antwoord|ответ|回答|答|답"
+ANSWERS = frozenset(["a", "r", *ANSWER_WORDS.split("|")])
 NUMBER_WORDS = {
     word: number
     for words in (
@@ -31,7 +33,7 @@ LABEL = re.compile(
     rf"""
     (?<![0-9A-Za-zÀ-ɏ_@&/'’$€£%+=-])                       # not inside a word, a handle or an amount
     \#?
-    (?:(?P<word>{QUESTION_WORDS}|{ANSWER_WORDS}|[QAPFTR])) # P1 and F1 stand for pregunta and Frage, T1 for topic
+    (?P<word>[QAPFTR](?![^\W\d_])|{QUESTION_WORDS}|{ANSWER_WORDS}) # P1 and F1 stand for pregunta and Frage, T1 for topic
     (?P<space>\s?[.#:№-]?\s?|\s(?:no\.?|nr\.?|number)\s?)
     (?:(?P<number>\d{{1,2}})|(?P<spelled>{"|".join(sorted(NUMBER_WORDS, key=len, reverse=True))})\b)
     (?:\.(?P<sub>\d{{1,2}}|[a-e](?![0-9A-Za-zÀ-ɏ]))|-?(?P<letter>[ab]))?
@@ -82,13 +84,16 @@ class Label:
 
 def plain(text: str | None) -> str:
     """Normalise a post's text for matching."""
-    return URL.sub(" ", unicodedata.normalize("NFKC", (text or "")[:READ_UP_TO]))
+    normal = unicodedata.normalize("NFKC", (text or "")[:READ_UP_TO])
+    return URL.sub(" ", normal) if "://" in normal or "www." in normal.casefold() else normal  # the search is slow
 
 
-def words(text: str) -> list[str]:
-    """List the words of a plain text, folded, without mentions, hashtags and labels."""
-    bare = NAMES.sub(" ", LABEL.sub(" ", text) if _may_hold_label(text) else text)
-    return [word.replace("’", "'") for word in WORDS.findall(bare.casefold())]
+def words(text: str, labels: Sequence[Label]) -> list[str]:
+    """List the words of a plain text, folded, without mentions, hashtags and its labels."""
+    spans = {label.start: label.end for label in labels}  # "Q1 and Q2" are two that start as one; the longer one counts
+    for start, end in reversed(spans.items()):
+        text = f"{text[:start]} {text[end:]}"
+    return WORDS.findall(NAMES.sub(" ", text).casefold().replace("’", "'"))
 
 
 def find_labels(text: str) -> tuple[Label, ...]:
@@ -108,7 +113,7 @@ def find_labels(text: str) -> tuple[Label, ...]:
             continue
         if match["spelled"] and letter:
             continue
-        kind = Kind.ANSWER if word in {"a", "r"} or word in ANSWER_WORDS.split("|") else Kind.QUESTION
+        kind = Kind.ANSWER if word in ANSWERS else Kind.QUESTION
         script = word if letter else "q" if kind is Kind.QUESTION else "a"
         sub = (match["sub"] or match["letter"] or "").casefold() or None
         found.append(Label(kind, number, place, script, match.start(), match.end(), sub))

@@ -6,6 +6,7 @@ with a number, others then take it up, and at the end it is the moderator who is
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -78,6 +79,18 @@ class _Draft:
             self.words |= telling(reading.words)
 
 
+class _Response:
+    """Who took up each post, in a reply or a quote, and how often it was repeated; by uid."""
+
+    def __init__(self, session: SessionPosts, readings: Sequence[Reading]) -> None:
+        self.repeats = Counter(repost.post_uid for repost in session.reposts)
+        self.takers: dict[str, set[str]] = {}
+        for reading in readings:
+            for target in (reading.post.reply_to, reading.quotes):
+                if target is not None:
+                    self.takers.setdefault(target, set()).add(reading.author)
+
+
 def find_questions(
     session: SessionPosts, readings: Sequence[Reading] | None = None
 ) -> tuple[tuple[str, ...], tuple[Question, ...]]:
@@ -98,8 +111,9 @@ def find_questions(
     hosts = _host_scores(session, readings)
     best: dict[int, _Candidate] = {}
     candidates: dict[int, list[_Candidate]] = {}
+    response = _Response(session, readings)
     for script in SCRIPTS:
-        posed_so = _candidates(readings, session, script)
+        posed_so = _candidates(readings, response, script)
         chosen = _choose(posed_so, hosts)
         if len(chosen) > len(best):
             candidates, best = posed_so, chosen
@@ -146,9 +160,9 @@ def _host_scores(session: SessionPosts, readings: Sequence[Reading]) -> dict[str
             said.add(author)
             scores[author] += 0.3
         named = {keys[handle] for handle in reading.mentions if handle in keys} - {author}
-        if named and len(named) <= 4 and THANKS.search(reading.text):
+        if named and len(named) <= 4:
             for_chairing = CHAIRING.search(reading.text) is not None
-            if for_chairing or reading.at > session.window.end:
+            if (for_chairing or reading.at > session.window.end) and THANKS.search(reading.text):
                 for key in named:
                     thanked = thankers.setdefault(key, {})
                     thanked[author] = for_chairing or thanked.get(author, False)
@@ -215,16 +229,8 @@ def _precedes(reading: Reading, other: Reading) -> bool:
     return reading.author == other.author and asks and timedelta() <= other.at - reading.at <= SOON
 
 
-def _candidates(readings: Sequence[Reading], session: SessionPosts, script: str) -> dict[int, list[_Candidate]]:
+def _candidates(readings: Sequence[Reading], response: _Response, script: str) -> dict[int, list[_Candidate]]:
     """Score every post that could pose a number: first with it, asks, and others take it up."""
-    takers: dict[str, set[str]] = {}
-    for reading in readings:
-        for target in (reading.post.reply_to, reading.quotes):
-            if target is not None:
-                takers.setdefault(target, set()).add(reading.author)
-    repeats: dict[str, int] = {}
-    for repost in session.reposts:
-        repeats[repost.post_uid] = repeats.get(repost.post_uid, 0) + 1
     labelled: dict[int, list[Reading]] = {}
     for reading in readings:
         if not reading.labels and (script != BARE or reading.bare is None):
@@ -233,6 +239,9 @@ def _candidates(readings: Sequence[Reading], session: SessionPosts, script: str)
             labelled.setdefault(number, []).append(reading)
     found: dict[int, list[_Candidate]] = {}
     for number, using in labelled.items():
+        posing = [_posing(reading, number, script) for reading in using]
+        if not any(posing):
+            continue
         after: list[int] = []
         users: set[str] = set()
         for reading in reversed(using):
@@ -241,12 +250,11 @@ def _candidates(readings: Sequence[Reading], session: SessionPosts, script: str)
         after.reverse()
         last_use = {reading.author: place for place, reading in enumerate(using)}
         before: set[str] = set()
-        for place, (reading, followers) in enumerate(zip(using, after, strict=True)):
-            label = _posing(reading, number, script)
+        for place, (reading, label, followers) in enumerate(zip(using, posing, after, strict=True)):
             ahead = len(before) - (reading.author in before)
             if label is not None and ahead <= 2:
-                repeated = max(reading.post.reposts or 0, repeats.get(reading.uid, 0))
-                answering = takers.get(reading.uid, set()) - {reading.author}
+                repeated = max(reading.post.reposts or 0, response.repeats[reading.uid])
+                answering = response.takers.get(reading.uid, set()) - {reading.author}
                 unlabelled = sum(last_use.get(author, -1) <= place for author in answering)
                 taken = followers + unlabelled + (repeated > 0)
                 lead = (1.0, 0.5, 0.25)[ahead]

@@ -40,7 +40,7 @@ class Reading:
 
     @cached_property
     def words(self) -> list[str]:
-        return words(self.text)
+        return words(self.text, self.labels)
 
     @cached_property
     def bare(self) -> Label | None:
@@ -89,7 +89,7 @@ def read(session: SessionPosts) -> tuple[Reading, ...]:
 
 def _copied(text: str, post: Post, by_handle: Mapping[str, list[Post]]) -> str | None:
     """Find the post that somebody repeats by hand, as in `RT @handle: ...`."""
-    copy = COPY.search(text)
+    copy = COPY.search(text) if "T" in text else None
     if copy is None:
         return None
     start = _words_of(copy["text"])[:COMPARED]

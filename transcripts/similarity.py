@@ -1,8 +1,9 @@
 """How alike posts are in their words, links and hashtags: as sets, and by tf-idf within the session."""
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import chain
 from math import log, sqrt
 
 COMMON = 0.2  # a word in more than this share of the posts says nothing of the topic
@@ -11,7 +12,8 @@ RESTATES = 0.6  # of the shorter text's words: it asks the same question again
 SHORT = 3  # letters; words no longer say nothing of a question
 MOST = 40  # posts with one word that are compared
 LEAST = 1e-6  # a similarity below it is none
-Vector = Mapping[str, float]
+NOWHERE: Mapping[int, float] = {}
+Vector = list[tuple[int, float]]  # by the number of each word
 
 
 def telling(words: Iterable[str]) -> set[str]:
@@ -25,36 +27,48 @@ def overlap(one: AbstractSet[str], other: AbstractSet[str]) -> float:
     return len(one & other) / smaller if smaller >= 4 else 0.0
 
 
-def vectors(documents: Sequence[Iterable[str]]) -> list[dict[str, float]]:
+def vectors(documents: Sequence[Iterable[str]]) -> list[Vector]:
     """Turn each post's words into a vector of length 1; empty where nothing tells."""
-    counts = [Counter(words) for words in documents]
-    within: Counter[str] = Counter()
-    for count in counts:
-        within.update(count.keys())
+    counts: list[dict[str, int]] = []
+    for words in documents:
+        count: dict[str, int] = {}
+        for word in words:
+            count[word] = count.get(word, 0) + 1
+        counts.append(count)
+    within = Counter(chain.from_iterable(counts))
     limit = max(FEW, COMMON * len(counts))
-    weight = {word: log((1 + len(counts)) / number) for word, number in within.items() if number <= limit}
-    made: list[dict[str, float]] = []
+    telling_words = [(word, number) for word, number in within.items() if number <= limit]
+    weight = {word: (place, log((1 + len(counts)) / number)) for place, (word, number) in enumerate(telling_words)}
+    made: list[Vector] = []
     for count in counts:
-        vector = {word: (1 + log(number)) * weight[word] for word, number in count.items() if word in weight}
-        length = sqrt(sum(value * value for value in vector.values()))
-        made.append({word: value / length for word, value in vector.items()} if length else {})
+        vector: Vector = []
+        for word, number in count.items():
+            if word in weight:
+                place, value = weight[word]
+                vector.append((place, value if number == 1 else value * (1 + log(number))))
+        made.append(_of_length_one(vector))
     return made
+
+
+def _of_length_one(vector: Vector) -> Vector:
+    length = sqrt(sum([value * value for _, value in vector]))
+    return [(word, value / length) for word, value in vector] if length else []
 
 
 class Likeness:
     """Compares vectors with a few fixed ones, all of length 1, by their cosine."""
 
     def __init__(self, columns: Sequence[Vector]) -> None:
-        self._holding: dict[str, list[tuple[int, float]]] = {}
+        self._holding: dict[int, list[tuple[int, float]]] = {}
         for place, column in enumerate(columns):
-            for word, value in column.items():
+            for word, value in column:
                 self._holding.setdefault(word, []).append((place, value))
 
     def of(self, vector: Vector) -> dict[int, float]:
         """The similarity to each column that has one, by its place."""
         found: dict[int, float] = {}
         holding = self._holding
-        for word, value in vector.items():
+        for word, value in vector:
             if word in holding:
                 for place, its in holding[word]:
                     found[place] = found.get(place, 0.0) + value * its
@@ -64,51 +78,47 @@ class Likeness:
 class Middles:
     """The middle of each topic's posts, to compare a post with: without the post itself."""
 
-    def __init__(self, many: Sequence[Vector], shares: Mapping[int, Mapping[int, float]], topics: int) -> None:
+    def __init__(
+        self, many: Sequence[Vector], shares: Mapping[int, Mapping[int, float]], topics: Sequence[int]
+    ) -> None:
         """Add up.
 
         Args:
             many: the posts' vectors, of length 1.
             shares: by a post's place, how far it belongs to which topics.
-            topics: how many there are.
+            topics: those that are compared.
         """
         self._many, self._shares, self._topics = many, shares, topics
-        self._totals: dict[str, list[float]] = {}
+        words = 1 + max((word for vector in many for word, _ in vector), default=0)
+        totals = {topic: [0.0] * words for topic in topics}
         for index, mine in shares.items():
-            for word, value in many[index].items():
-                row = self._totals.get(word)
-                if row is None:
-                    row = self._totals[word] = [0.0] * topics
-                for topic, share in mine.items():
-                    row[topic] += share * value
-        self._squares = [0.0] * topics
-        for row in self._totals.values():
-            self._squares = [one + value * value for one, value in zip(self._squares, row, strict=True)]
+            for topic, share in mine.items():
+                if topic in totals:
+                    total = totals[topic]
+                    for word, value in many[index]:
+                        total[word] += share * value
+        self._totals = [totals[topic] for topic in topics]
+        self._squares = [sum([value * value for value in total]) for total in self._totals]
 
-    def of(self, index: int) -> dict[int, float]:
-        """The similarity of a post to each topic's others, where there is any."""
-        vector, mine = self._many[index], self._shares.get(index, {})
-        along = [0.0] * self._topics
-        for word, value in vector.items():
-            row = self._totals.get(word)
-            if row is not None:
-                along = [one + value * its for one, its in zip(along, row, strict=True)]
-        found: dict[int, float] = {}
-        for topic, one in enumerate(along):
+    def of(self, index: int) -> list[float]:
+        """The similarity of a post to each topic's others; 0 where there is none."""
+        vector, mine = self._many[index], self._shares.get(index, NOWHERE)
+        found: list[float] = []
+        for topic, total, square in zip(self._topics, self._totals, self._squares, strict=True):
+            along = sum([value * total[word] for word, value in vector])
             share = mine.get(topic, 0.0)
-            if one - share > LEAST:
-                found[topic] = (one - share) / sqrt(self._squares[topic] - 2 * share * one + share * share)
+            near = along - share > LEAST
+            found.append((along - share) / sqrt(square - 2 * share * along + share * share) if near else 0.0)
         return found
 
 
-def centre(many: Iterable[Vector]) -> dict[str, float]:
+def centre(many: Iterable[Vector]) -> Vector:
     """The middle of several vectors, of length 1."""
-    total: dict[str, float] = {}
+    total: dict[int, float] = {}
     for vector in many:
-        for word, value in vector.items():
+        for word, value in vector:
             total[word] = total.get(word, 0.0) + value
-    length = sqrt(sum(value * value for value in total.values()))
-    return {word: value / length for word, value in total.items()} if length else {}
+    return _of_length_one(list(total.items()))
 
 
 def nearest(
@@ -123,18 +133,18 @@ def nearest(
         alone: the posts that are paired with earlier ones; all others are only found by later ones.
         skip: posts that are not compared at all.
     """
-    holding: dict[str, list[tuple[int, float]]] = {}
+    holding: defaultdict[int, deque[tuple[int, float]]] = defaultdict(lambda: deque(maxlen=MOST))
     pairs: list[tuple[int, int, float]] = []
     for index, vector in enumerate(many):
         if index in skip:
             continue
         if index in alone:
-            scores: dict[int, float] = {}
-            for word, value in vector.items():
-                for other, its in holding.get(word, ())[-MOST:]:
-                    scores[other] = scores.get(other, 0.0) + value * its
+            scores: defaultdict[int, float] = defaultdict(float)
+            for word, value in vector:
+                for other, its in holding[word]:
+                    scores[other] += value * its
             best = sorted([(score, -other) for other, score in scores.items() if score >= least], reverse=True)
             pairs.extend((index, -other, score) for score, other in best[:number])
-        for word, value in vector.items():
-            holding.setdefault(word, []).append((index, value))
+        for word, value in vector:
+            holding[word].append((index, value))
     return pairs

@@ -21,8 +21,8 @@ def most_instructive(inference: Inference, *, number: int, known: frozenset[str]
         number: how many at most.
         known: uids that were answered already.
     """
-    graph, none = inference.graph.copy(), inference.evidence.number[NONE]
-    uids = [reading.uid for reading in inference.evidence.readings]
+    evidence, graph = inference.weighing.evidence, inference.weighing.graph.copy()
+    none, uids = evidence.number[NONE], [reading.uid for reading in evidence.readings]
     open_to = [index for index, uid in enumerate(uids) if index not in graph.known and uid not in known]
     promise = {index: _doubt(graph.beliefs[index]) * (1.0 + _hanging_on(graph.children, index)) for index in open_to}
     closely = sorted(open_to, key=lambda index: (-promise[index], index))[: max(ASKED_ABOUT, number)]

@@ -23,7 +23,7 @@ class Weights:
     parts: float = 60.0  # thanks and says farewell, when the session closes
     thanks: float = 8.0  # or does one of them
     chairs: float = 4.0  # a moderator who says something of no question when it is over
-    talks: float = 0.7  # for wrapup, when it closes: it says much and does none of these
+    talks: float = 0.7  # for wrapup: it answers nobody, says much and does none of these
     stranger: float = 0.3  # the weight of `none` in the moment of a post by somebody who is not there
     outsider: float = 6.0  # for `none`: it speaks to somebody who is not there
     like_question: float = 8.0  # as similar as can be to the words of a question
@@ -62,26 +62,27 @@ class Weights:
 FIRST_GUESS = Weights()
 
 TUNED = Weights(
-    passing=13.9,
+    passing=13.5,
     chairs=3.55,
-    talks=0.945,
+    talks=1.01,
     stranger=0.316,
     outsider=6.85,
+    like_question=7.59,
+    like_answers=113,
     fade=2.92,
     floor=0.0675,
     arrivals=3.79,
     closing=0.571,
     nothing=0.0571,
     crowd=0.185,
-    nearby=1.88,
+    nearby=1.48,
     reply=45.1,
-    circle=8.08,
+    circle=6.34,
     circle_fade=11.4,
-    author=0.554,
-    author_fade=5.26,
-    moderator=0.355,
-    mention=1.04,
-    mention_fade=5.32,
+    author=0.593,
+    author_fade=4.44,
+    moderator=0.379,
+    mention=1.14,
     similar=13.5,
-    similar_own=2.25,
+    similar_own=2.28,
 )

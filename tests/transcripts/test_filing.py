@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from knowarchive.model import Link
 from transcripts.build import build_transcript
-from transcripts.filing import file_posts
+from transcripts.corrections import NO_CORRECTIONS, Corrections
+from transcripts.filing import file_again, file_posts, prepare
 from transcripts.questions import find_questions
 
 
@@ -183,3 +184,14 @@ def test_an_uncertain_filing_says_what_else_it_may_be(say, hold, opening):
     filing = filed(hold, opening, say(20.5, "rook", "nobody mentioned the robin in the churchyard"))
     assert filing.confidence < 0.9
     assert filing.alternatives[0][0] in {"Q1", "Q2"}
+
+
+def test_filing_again_is_filing_afresh_whatever_was_corrected_before(say, hold, opening):
+    unsure = say(20.5, "rook", "nobody mentioned the robin in the churchyard")
+    session = hold(*opening, unsure, say(21, "rook", "robins in churchyards", reply_to=unsure))
+    prepared = prepare(session)
+    corrections = Corrections({unsure.uid: "Q1"})
+    again = file_again(prepared, corrections)
+    assert again.filings != prepared.filings
+    assert again.filings == prepare(session, corrections).filings
+    assert file_again(again, NO_CORRECTIONS).filings == prepared.filings

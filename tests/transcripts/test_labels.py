@@ -2,7 +2,7 @@ from time import process_time
 
 import pytest
 
-from transcripts.labels import Kind, Place, find_labels, plain
+from transcripts.labels import Kind, Place, find_labels, plain, words
 
 
 def read_labels(text):
@@ -112,3 +112,8 @@ def test_hostile_text_is_read_in_no_time():
     ):
         find_labels(plain(text))
     assert process_time() - start < 2
+
+
+def test_words_leave_out_labels_that_share_a_word_and_keep_words_that_hold_a_number():
+    text = plain("Q1 and Q2 we had fun, 3 geese")
+    assert words(text, find_labels(text)) == ["we", "had", "fun", "3", "geese"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from knowarchive.model import Post
-from transcripts.labels import plain, words
+from transcripts.labels import find_labels, plain, words
 from transcripts.model import INTRO, NONE, WRAPUP, Entry, Filing, Question, Transcript
 from transcripts.people import author_key
 from transcripts.similarity import RESTATES, overlap, telling
@@ -188,7 +188,8 @@ def _restated(asked: list[Entry]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]
     known: set[str] = set()
     texts: set[str] = set()
     for entry in asked:
-        said = words(plain(entry.post.text))
+        text = plain(entry.post.text)
+        said = words(text, find_labels(text))
         telltale, bare = telling(said), " ".join(said)
         if posed and (overlap(telltale, known) >= RESTATES or (bare and bare in texts)):
             again.append(entry)
