@@ -207,7 +207,7 @@ class SourceRun:
             started_at=started,
             finished_at=self._surroundings.now(),
             since=self._window.opens,
-            until=self._window.closes,
+            until=min(self._window.closes, started),  # nobody can be asked for what is still to be said
             pages=outcome.payloads,
             requests=report.requests,
             seen=outcome.seen,

@@ -9,6 +9,7 @@ from connectors.base import Limits, Surroundings
 from knowarchive.config import Chat as Configured
 from knowarchive.config import Source
 from pipelines.collecting import collect_session
+from pipelines.coverage import cover, coverage_state
 from tests.archives import open_archive, query, rows
 from tests.connectors.loopback import PRIVATE, SECRETS, TAG, Chat, Faults, Loopback
 from tests.connectors.x.server import TOKEN
@@ -105,6 +106,18 @@ def test_collecting_again_changes_nothing(tmp_path, socket_enabled, world, chat)
         again = collect(tmp_path, servers, world)
     assert [(result.outcome.new, result.outcome.changed) for result in again.values()] == [(0, 0)] * 3
     assert rows(open_archive(tmp_path)) == before
+
+
+def test_a_session_that_still_runs_is_not_complete_until_it_is_asked_for_again(tmp_path, socket_enabled, world, chat):
+    during = START + timedelta(minutes=30)
+    states = []
+    with chat.served() as servers:
+        window = find_window(configured(servers, PLATFORMS), "2026-03-10")
+        for world.moment in (during, START + timedelta(hours=3)):
+            assert set(statuses(collect(tmp_path, servers, world)).values()) == {"done"}
+            covered = cover(open_archive(tmp_path).runs(), window)
+            states.append((coverage_state(covered), {source.unasked for source in covered}))
+    assert states == [("incomplete", {((during, window.closes),)}), ("complete", {()})]
 
 
 class Dead(Faults):

@@ -2,45 +2,31 @@
 
 import base64
 import os
-import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 
 from connectors import map_payload
 from connectors.base import CredentialsError, Query, Surroundings
 from connectors.bluesky.client import open_connector
 from knowarchive.config import Source
+from tests.peers.servers import BLUESKY, required
 
-PEER = Path(__file__).parents[3].parent / "shared" / "peers" / "bluesky"
-PDS, APPVIEW = "http://localhost:2583", "http://localhost:2584"
+PDS, APPVIEW = BLUESKY.address, "http://localhost:2584"
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.enable_socket,
-    pytest.mark.skipif(not PEER.is_dir(), reason="needs ../shared/peers/bluesky"),
     pytest.mark.filterwarnings("ignore"),  # of libraries that only this test uses
 ]
 
 
-def answers():
-    try:
-        return httpx.get(f"{PDS}/xrpc/_health", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
 @pytest.fixture(scope="module")
 def network():
-    if answers():
+    with required(BLUESKY):
         yield
-        return
-    subprocess.run([PEER / "start"], check=True, timeout=900, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield
-    subprocess.run([PEER / "stop"], check=True)
 
 
 @pytest.fixture(scope="module")

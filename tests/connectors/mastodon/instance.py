@@ -170,6 +170,11 @@ class Instance:
             return 200, self.edits.get(own, []), None
         if parts[1] == "reblogged_by":
             return self.list_of_reposters(path, own, params)
+        if parts[1] == "quotes":
+            quoting = [
+                one for one in self.statuses.values() if one["quote"] and one["quote"]["quoted_status"]["id"] == own
+            ]
+            return 200, [one for one in quoting if self.sees(one["id"])], None
         return 404, {"error": "Not Found"}, None
 
     def sees(self, own):

@@ -227,6 +227,18 @@ def test_what_a_stranger_is_not_shown_is_asked_for_from_where_it_was_cut(server,
     assert connector.report.gaps == []
 
 
+def test_a_quote_without_the_tag_is_found_by_what_it_quotes(server, tmp_path):
+    answer = server.post("ada", "A1: oil", 1)
+    server.statuses[answer]["quotes_count"] = 1
+    quote = {"state": "accepted", "quoted_status": dict(server.statuses[answer])}
+    quoting = server.post("cy", "hear this", 2, tag=False, quote=quote)
+    connector = connect(server, tmp_path)
+    posts, _ = understood(connector.search(QUERY))
+    found, _ = understood(connector.complete(list(posts.values()), QUERY))
+    assert found[server.uid(quoting)].quote_of == server.uid(answer)
+    assert connector.report.gaps == []
+
+
 def test_replies_that_are_counted_but_not_shown_are_a_gap(server, tmp_path):
     question = server.post("moderator", "Q1", 1)
     server.hidden.add(server.post("bo", "x", 2, reply_to=question))

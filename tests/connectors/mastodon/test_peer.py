@@ -1,10 +1,8 @@
 """A chat on a server that nobody here wrote: mastodon-mock, from ../shared/peers."""
 
 import json
-import subprocess
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,13 +12,12 @@ from connectors import map_payload, screen
 from connectors.base import CredentialsError, Query, Surroundings
 from connectors.mastodon.client import open_connector
 from knowarchive.config import Source
+from tests.peers.servers import MASTODON, required
 
-PEER = Path(__file__).parents[3].parent / "shared" / "peers" / "mastodon"
-ADDRESS = "http://127.0.0.1:8600"
+ADDRESS = MASTODON.address
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.enable_socket,
-    pytest.mark.skipif(not PEER.is_dir(), reason="needs ../shared/peers"),
 ]
 
 
@@ -37,11 +34,8 @@ def post(person, text, **more):
 
 @pytest.fixture(scope="module")
 def peer():
-    started = subprocess.run([PEER / "start"], capture_output=True, check=False)
-    if started.returncode:
-        pytest.skip(f"the peer does not start: {started.stderr[-200:]!r}")
-    yield
-    subprocess.run([PEER / "stop"], capture_output=True, check=False)
+    with required(MASTODON):
+        yield
 
 
 @pytest.fixture

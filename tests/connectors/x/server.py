@@ -106,7 +106,7 @@ class Server:
             own,
             {
                 "id": own, "username": name, "name": name.title(), "created_at": "2010-01-01T00:00:00.000Z",
-                "protected": False, "description": "", "public_metrics": {"followers_count": 3, "following_count": 2, "tweet_count": 9},
+                "protected": False, "description": "", "public_metrics": {"followers_count": 3, "following_count": 2, "tweet_count": 9, "listed_count": 0},
             },
         )  # fmt: skip
 
@@ -118,18 +118,20 @@ class Server:
             for kind, other in (("replied_to", reply_to), ("quoted", quotes), ("retweeted", reposts))
             if other
         ]
-        for mentioned in mentions:
-            self.user(mentioned)
+        entities = {
+            "hashtags": [{"tag": "LanternKM", "start": 0, "end": 1}] if tag else [],
+            "mentions": [{"username": one, "id": self.user(one)["id"], "start": 0, "end": 1} for one in mentions],
+        }
         self.posts[own] = {
             "id": own, "text": text + (" #LanternKM" if tag else ""), "author_id": self.user(name)["id"], "lang": "en",
             "created_at": made.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             "conversation_id": self.posts[reply_to]["conversation_id"] if reply_to else own,
             "edit_history_tweet_ids": [own],
-            "entities": {
-                "hashtags": [{"tag": "LanternKM", "start": 0, "end": 1}] if tag else [],
-                "mentions": [{"username": one, "id": self.user(one)["id"]} for one in mentions],
+            "entities": {name: found for name, found in entities.items() if found},
+            "public_metrics": {
+                "retweet_count": 0, "reply_count": 0, "like_count": 1, "quote_count": 0, "bookmark_count": 0,
+                "impression_count": 0,
             },
-            "public_metrics": {"retweet_count": 0, "reply_count": 0, "like_count": 1, "quote_count": 0},
         }  # fmt: skip
         if references:
             self.posts[own]["referenced_tweets"] = references
@@ -138,12 +140,12 @@ class Server:
                 self.posts[other]["public_metrics"][name_] += 1
         return own
 
-    def edit(self, own, text):
-        """A new version is a new id, half an hour later."""
+    def edit(self, own, text, minutes=30):
+        """A new version is a new id, later."""
         post = self.posts[own]
-        newer = str(int(own) + (30 * 60_000 << 22))
+        newer = str(int(own) + (int(minutes * 60_000) << 22))
         history = [*post["edit_history_tweet_ids"], newer]
-        made = moment(post["created_at"]) + timedelta(minutes=30)
+        made = moment(post["created_at"]) + timedelta(minutes=minutes)
         self.posts[newer] = post | {"id": newer, "text": text, "created_at": made.strftime("%Y-%m-%dT%H:%M:%S.000Z")}
         for one in history:
             self.posts[one] = self.posts[one] | {"edit_history_tweet_ids": history}
@@ -178,7 +180,13 @@ class Server:
             }  # fmt: skip
         if "post.fields" in params or ("counts" in parts.path and self.names == {"post.fields"}):
             value = renamed(value)
-        headers = {"x-rate-limit-limit": "300", "x-rate-limit-remaining": "299", "x-rate-limit-reset": "1773180000"}
+        kind = "application/json" if status == 200 else "application/problem+json"
+        headers = {
+            "content-type": f"{kind}; charset=utf-8",
+            "x-rate-limit-limit": "300",
+            "x-rate-limit-remaining": "299",
+            "x-rate-limit-reset": "1773180000",
+        }
         return response(request, status, value, headers)
 
     def route(self, path, params):
@@ -197,7 +205,7 @@ class Server:
                     "detail": "When authenticating requests …", "type": "https://api.twitter.com/2/problems/client-forbidden",
                 }  # fmt: skip
             found = self.find(params, is_recent=path.endswith("/recent"))
-            return 200, self.count(found) if "/counts/" in path else self.list(found, params, path)
+            return 200, self.count(found, params) if "/counts/" in path else self.list(found, params, path)
         if path == "/2/tweets":
             return 200, self.look_up(params)
         own = path.removeprefix("/2/tweets/").removesuffix("/quote_tweets")
@@ -238,8 +246,9 @@ class Server:
         assert term.startswith("#"), term
         return re.search(rf"{term}\b", post["text"], re.IGNORECASE) is not None
 
-    def count(self, found):
-        return {"data": [], "meta": {"total_tweet_count": len(found)}}
+    def count(self, found, params):
+        whole = {"start": params["start_time"], "end": params["end_time"], "tweet_count": len(found)}
+        return {"data": [whole], "meta": {"total_tweet_count": len(found)}}
 
     def list(self, found, params, path, cursor="next_token"):
         size = int(params["max_results"])
@@ -287,7 +296,7 @@ class Server:
             and self.posts[other]["author_id"] not in self.protected
         }
         people = {post["author_id"] for post in [*listed, *tweets.values()]}
-        people |= {one["id"] for post in listed for one in post["entities"]["mentions"]}
+        people |= {one["id"] for post in listed for one in post["entities"].get("mentions", ())}
         includes = {"users": [self.users[own] for own in sorted(people)]}
         if tweets:
             includes["tweets"] = list(tweets.values())
@@ -310,6 +319,8 @@ def problem(kind, own, title):
 
 
 def renamed(value):
+    if isinstance(value, str):
+        return value.replace("https://api.twitter.com/2/problems/", "https://api.x.com/2/problems/")
     if isinstance(value, dict):
         return {NEW_NAMES.get(name, name): renamed(item) for name, item in value.items()}
     return [renamed(item) for item in value] if isinstance(value, list) else value

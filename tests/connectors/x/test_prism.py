@@ -1,11 +1,7 @@
 """The X API's published descriptions, served by Prism: every request that the client sends is one that they accept."""
 
-import gzip
 import json
-import os
-import subprocess
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -19,10 +15,9 @@ from connectors.x.answers import map_payload, screen
 from connectors.x.client import XConnector
 from knowarchive.config import Source
 from knowarchive.model import Post
+from tests.peers.servers import X, published_description, required
 
-SHARED = Path(__file__).parents[3].parent / "shared"
-PEER = SHARED / "peers" / "x"
-SERVER = "http://127.0.0.1:8403"
+SERVER = X.address
 NOW = datetime.now(UTC).replace(microsecond=0)
 RECENT = Query(("LanternKM", *(f"lantern{'n' * 40}{number}" for number in range(20))), NOW - timedelta(hours=3), NOW)
 OLD = Query(("LanternKM",), NOW - timedelta(days=400), NOW - timedelta(days=399))
@@ -39,7 +34,6 @@ POSTS = [
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.enable_socket,
-    pytest.mark.skipif(not PEER.is_dir(), reason="needs ../shared/peers/x"),
 ]
 
 
@@ -65,12 +59,8 @@ class Witness:
 
 @pytest.fixture(scope="module", params=["2.166", "2.167"])
 def description(request):
-    environment = os.environ | {"SPEC": request.param}
-    start = subprocess.run([PEER / "start"], env=environment, timeout=600, capture_output=True, text=True, check=False)
-    if start.returncode:
-        pytest.skip(f"Prism did not start: {start.stderr[-200:]}")
-    yield request.param
-    subprocess.run([PEER / "stop"], check=True)
+    with required(X, SPEC=request.param):
+        yield request.param
 
 
 @pytest.fixture
@@ -115,9 +105,7 @@ def queries_of_quotes(paths):
 
 def test_no_parameter_is_unknown_to_the_description(description, witness, tmp_path):
     """Prism lets parameters pass of which the description says nothing."""
-    published = json.loads(
-        gzip.decompress((SHARED / "data" / "x-openapi" / f"openapi-{description}.json.gz").read_bytes())
-    )
+    published = json.loads(published_description(description))
     everything(connect(witness, tmp_path, names_of(description)))
     for url, _, _ in witness.seen:
         parts = urlsplit(url)
