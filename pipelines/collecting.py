@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -192,10 +193,13 @@ class SourceRun:
     def _conclude(
         self, pull: str, started: datetime, report: Report, outcome: Outcome, error: FetchError | None
     ) -> Collected:
-        gaps = tuple(report.gaps)
-        if error:
+        host = f"{urlsplit(self._source.server).netloc}: "  # the source's name has it already
+        gaps = tuple(gap.removeprefix(host) for gap in report.gaps)
+        notes = tuple(note.removeprefix(host) for note in report.notes)
+        trouble = str(error).removeprefix(host) if error else None
+        if trouble:
             status = "failed" if not outcome.payloads else "incomplete"
-            gaps = (*gaps, str(error))
+            gaps = (*gaps, trouble)
         else:
             status = "incomplete" if gaps or outcome.quarantined else "done"
         self._line = Run(
@@ -217,9 +221,9 @@ class SourceRun:
             screened=self._screened,
             waited=report.waited,
             gaps=gaps,
-            notes=tuple(report.notes),
+            notes=notes,
             cost=report.cost,
-            error=str(error) if error else None,
+            error=trouble,
             version=__version__,
         )
         return Collected(
@@ -231,8 +235,8 @@ class SourceRun:
             waited=report.waited,
             cost=report.cost,
             gaps=gaps,
-            notes=tuple(report.notes),
-            error=str(error) if error else None,
+            notes=notes,
+            error=trouble,
         )
 
 

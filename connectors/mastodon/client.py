@@ -416,9 +416,8 @@ class MastodonConnector:
             yield from self._refreshed(refreshing, min(retry, LONGEST_REFRESH))
         if hidden := self._hidden(queued):
             cut = "" if self._has_token else f", or more than strangers are shown ({STRANGERS_CONTEXT})"
-            self._gap(
-                f"{hidden:,} replies are counted but not shown: not public, deleted, never sent to this server{cut}"
-            )
+            are = "reply is" if hidden == 1 else "replies are"
+            self._gap(f"{hidden:,} {are} counted but not shown: not public, deleted, never sent to this server{cut}")
 
     def _context(self, uid: str, own: str, made: datetime) -> tuple[Answer | None, Payload | None]:
         parent = self._known[uid].parent if uid in self._known else None

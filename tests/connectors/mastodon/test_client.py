@@ -246,7 +246,7 @@ def test_replies_that_are_counted_but_not_shown_are_a_gap(server, tmp_path):
     posts, _ = understood(connector.search(QUERY))
     list(connector.complete(list(posts.values()), QUERY))
     [gap] = connector.report.gaps
-    assert gap.startswith("harbour.example: 1 replies are counted but not shown")
+    assert gap.startswith("harbour.example: 1 reply is counted but not shown")
 
 
 def test_replies_that_came_another_way_are_not_missed(server, tmp_path):
