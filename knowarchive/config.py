@@ -1,11 +1,9 @@
 """The configuration: one TOML file, read strictly. Secrets are never in it."""
 
-import difflib
 import errno
 import os
 import re
 import tomllib
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -35,6 +33,11 @@ FIRST_YEAR, LAST_YEAR = 1970, 2200
 ANCHOR = date(2006, 1, 2)
 """Where a rule without `from` starts: a Monday, older than any hashtag. INTERVAL and COUNT are counted from it."""
 UNTIL_IN_UTC = re.compile(r"UNTIL=(\d{8}T\d{6})Z", re.IGNORECASE)
+EVERY_YEAR = re.compile(
+    r"FREQ=(?:DAILY|WEEKLY;BYDAY=(?:MO|TU|WE|TH|FR|SA|SU)|MONTHLY;BYDAY=[1-4](?:MO|TU|WE|TH|FR|SA|SU))"
+    r";BYHOUR=(?:1?[0-9]|2[0-3]);BYMINUTE=[1-5]?[0-9]"
+)
+"""Rules as most chats have them, which can be followed for ever: to know that, dateutil need not be loaded."""
 TOO_OFTEN = re.compile(r"FREQ=(?:MINUTELY|SECONDLY)", re.IGNORECASE)
 EXAMPLE_RULE = "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0"
 
@@ -318,7 +321,9 @@ def _explain(message: str, document: Mapping[str, Any]) -> str:
 def _unknown_key(key: str, steps: Sequence[str | int], document: Mapping[str, Any]) -> str:
     names = tuple(step for step in steps if isinstance(step, str))
     valid = _keys(names)
-    close = difflib.get_close_matches(key.lower(), valid, n=1, cutoff=0.6)
+    from difflib import get_close_matches
+
+    close = get_close_matches(key.lower(), valid, n=1, cutoff=0.6)
     elsewhere = [_HEADINGS[other] for other in _TABLES if key in _keys(other)]
     if close:
         hint = f"did you mean `{close[0]}`?"
@@ -327,7 +332,7 @@ def _unknown_key(key: str, steps: Sequence[str | int], document: Mapping[str, An
     elif _SECRETS.search(key):
         hint = "secrets are read from the environment (such as KNOWARCHIVE_X_BEARER), never from this file"
     else:
-        close = difflib.get_close_matches(key.lower(), valid, n=1, cutoff=0)
+        close = get_close_matches(key.lower(), valid, n=1, cutoff=0)
         hint = f"the nearest is `{close[0]}`; valid are {', '.join(valid)}"
     return f"unknown key `{key}` in {_place(steps, document)}; {hint}"
 
@@ -468,9 +473,9 @@ def _check_times(chat: Chat) -> None:
 
 def _is_hashtag(tag: str) -> bool:
     """A word, in any script: letters, digits and the marks that belong to them, but not digits alone."""
-    fitting = all(
-        char.isalnum() or char in MARKS_IN_HASHTAGS or unicodedata.category(char) in {"Mn", "Mc"} for char in tag
-    )
+    from unicodedata import category
+
+    fitting = all(char.isalnum() or char in MARKS_IN_HASHTAGS or category(char) in {"Mn", "Mc"} for char in tag)
     return fitting and any(char.isalpha() for char in tag)
 
 
@@ -509,6 +514,8 @@ def _check_rule(rule: Rule, zone: ZoneInfo) -> None:
             raise ConfigError(f"a rule's from and until lie between {FIRST_YEAR} and {LAST_YEAR}, not in {day.year}")
     if rule.since and rule.until and rule.until < rule.since:
         raise ConfigError(f"a rule ends on {rule.until}, before it starts on {rule.since}; exchange them")
+    if rule.until is None and EVERY_YEAR.fullmatch(text):
+        return
     start = datetime.combine(rule.since or ANCHOR, time())
     try:
         first = _first_occurrence(parse_rule(text, start, zone), start)

@@ -18,7 +18,7 @@ import msgspec
 from knowarchive.config import Chat, Config
 from knowarchive.errors import StorageError
 from storage.changes import Changes, changes, newest_version
-from transcripts.search.index import IndexWriter, State, open_index, read_state
+from transcripts.search.index import ERASING, IndexWriter, State, open_index, read_state
 from transcripts.search.posts import Filed, IndexedPost, keep
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def bring_up_to_date(
     config: Config,
     *,
     rebuild: bool = False,
+    purge: bool = True,
     on_progress: Callable[[int], None] = lambda _posts: None,
 ) -> Indexed:
     """Index what changed, or everything where that cannot be told, or if `rebuild` asks for it.
@@ -80,6 +81,7 @@ def bring_up_to_date(
         archive: whose posts.
         config: whose chats, and whose overrides file beside it.
         rebuild: build it anew.
+        purge: take what was erased off the disk at once; else it waits, unseen, for `finish_erasing`.
         on_progress: told how many posts were looked at so far.
 
     Raises:
@@ -103,9 +105,26 @@ def bring_up_to_date(
         else:
             count = _amend(work, writer, state, target, changed)
         finished = writer.finish(
-            setup=target.setup, tables=target.tables, corrections=target.corrections, windows=work.unscheduled()
+            setup=target.setup,
+            tables=target.tables,
+            purge=purge,
+            corrections=target.corrections,
+            windows=work.unscheduled(),
         )
     return Indexed(finished.posts, count, why)
+
+
+def finish_erasing(config: Config) -> None:
+    """Take off the disk what was erased from the index and waits for that; else a look at one folder.
+
+    Raises:
+        ConflictError: another process is indexing.
+        StorageError: the index cannot be written.
+    """
+    folder = index_folder(config)
+    if (folder / ERASING).exists() and (state := read_state(folder)):
+        with IndexWriter(folder, state) as writer:
+            writer.finish_erasing()
 
 
 def _usable(folder: Path) -> tuple[State | None, str | None]:

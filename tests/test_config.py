@@ -4,10 +4,11 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from knowarchive.config import find_config, load_config, parse_duration
+from knowarchive.config import ANCHOR, EVERY_YEAR, find_config, load_config, parse_duration, parse_rule
 from knowarchive.errors import ConfigError
 
 ARCHIVE = '[archive]\nurl = "archive"\n'
@@ -453,3 +454,17 @@ MISTAKES_WITH_PEOPLE = [
 @pytest.mark.parametrize(("text", "message"), MISTAKES_WITH_PEOPLE)
 def test_a_mistake_with_a_person_is_named(complain, text, message):
     assert complain(text) == message
+
+
+@pytest.mark.parametrize("day", ["DAILY", "WEEKLY;BYDAY=SU", "MONTHLY;BYDAY=4MO"])
+@pytest.mark.parametrize("time", ["BYHOUR=0;BYMINUTE=0", "BYHOUR=23;BYMINUTE=59", "BYHOUR=9;BYMINUTE=30"])
+def test_a_rule_that_is_taken_without_asking_dateutil_happens(day, time):
+    rule = f"FREQ={day};{time}"
+    assert EVERY_YEAR.fullmatch(rule)
+    start = datetime.combine(ANCHOR, datetime.min.time())
+    assert next(iter(parse_rule(rule, start, ZoneInfo("UTC"))))
+
+
+@pytest.mark.parametrize("time", ["BYHOUR=24;BYMINUTE=0", "BYHOUR=21;BYMINUTE=60", "BYHOUR=21", "BYHOUR=07;BYMINUTE=0"])
+def test_any_other_rule_is_put_to_dateutil(time):
+    assert not EVERY_YEAR.fullmatch(f"FREQ=DAILY;{time}")

@@ -51,7 +51,7 @@ def test_it_holds_every_file_of_ours_and_nothing_else(wheel):
         "transcripts/templates/transcript.html",
         "transcripts/templates/transcript.css",
     } <= found
-    assert {Path(name).suffix for name in found} <= {".py", ".typed", ".html", ".css", ".md"}
+    assert {Path(name).suffix for name in found} <= {".py", ".typed", ".html", ".css", ".md", ".js", ".xml"}
     assert "Classifier: Private :: Do Not Upload" in metadata
     assert scripts.strip() == "[console_scripts]\nknowarchive = knowarchive.cli:main"
 

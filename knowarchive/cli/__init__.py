@@ -1,7 +1,6 @@
 """The `knowarchive` command. Each subcommand is a module that is imported only when it is used."""
 
 import contextlib
-import difflib
 import io
 import logging
 import os
@@ -34,6 +33,7 @@ COMMANDS = {
     "search": ("knowarchive.cli.search", "Find posts: ranked, highlighted, counted."),
     "index": ("knowarchive.cli.index", "Bring the search index up to date by hand."),
     "export": ("knowarchive.cli.export", "Write the data: JSON lines, CSV, Parquet, SQLite and others."),
+    "web": ("knowarchive.cli.web", "Read the archive in a browser."),
     "sql": ("knowarchive.cli.sql", "Ask DuckDB about the archive."),
     "replay": ("knowarchive.cli.replay", "Map the stored payloads again, offline."),
     "maintain": ("knowarchive.cli.maintain", "Fold and compact the archive, and delete what no reader needs."),
@@ -130,7 +130,9 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = click.utils.make_str(args[0])
         if name not in COMMANDS and not name.startswith("-"):
-            close = difflib.get_close_matches(name.lower(), COMMANDS, n=1)
+            from difflib import get_close_matches
+
+            close = get_close_matches(name.lower(), COMMANDS, n=1)
             hint = f"; did you mean {close[0]}?" if close else "; see: knowarchive --help"
             raise UsageError(f"no command named {name!r}{hint}")
         return super().resolve_command(ctx, args)

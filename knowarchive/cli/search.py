@@ -90,7 +90,11 @@ def command(
     results = search(index, asked, sort=sort, page=page, limit=limit)
     context_of = around(index, results.hits) if with_around else {}
     if as_json:
-        print_json(_as_json(typed, results, context_of))
+        from msgspec import to_builtins
+
+        from transcripts.search.answer import answer
+
+        print_json(to_builtins(answer(typed, results, context_of)))
         return
     if results.query.reading and results.query.reading != " ".join(typed.split()):
         tell(f"Read as: {results.query.reading}")
@@ -142,6 +146,7 @@ def _open(config: "Config", *, quiet: bool) -> "SearchIndex":
 
     folder = index_folder(config)
     problem: KnowarchiveError | None = None
+    click.get_current_context().call_on_close(lambda: _finish_erasing(config))
     if is_current(config):
         with contextlib.suppress(KnowarchiveError):  # damaged: it is built anew
             if index := open_index(folder):
@@ -168,62 +173,15 @@ def _bring_up_to_date(config: "Config", *, quiet: bool) -> None:
     archive = Archive(config.archive_url, config.state_dir)
     with Progress(quiet=quiet) as progress:
         progress.begin("indexing", None)
-        bring_up_to_date(archive, config, on_progress=lambda posts: progress.advance(posts, posts))
+        bring_up_to_date(archive, config, purge=False, on_progress=lambda posts: progress.advance(posts, posts))
 
 
-def _as_json(typed: str, results: "Results", context: dict[str, "Around"]) -> dict[str, Any]:
-    return {
-        "query": typed,
-        "reading": results.query.reading,
-        "notes": results.notes,
-        "total": results.total,
-        "sort": results.sort,
-        "page": results.page,
-        "pages": results.pages,
-        "hits": [_hit_as_json(hit, context.get(hit.post.uid)) for hit in results.hits],
-        "facets": results.facets,
-    }
+def _finish_erasing(config: "Config") -> None:
+    """When the answer is given: take off the disk what was erased, for which nobody should have to wait."""
+    from pipelines.indexing import finish_erasing
 
-
-def _hit_as_json(hit: "Hit", context: "Around | None") -> dict[str, Any]:
-    filed = hit.filed
-    shown: dict[str, Any] = {
-        **_post_as_json(hit.post),
-        "chat": filed.chat if filed else None,
-        "session": filed.session if filed else None,
-        "topic": filed.topic if filed else None,
-        "role": filed.role if filed else None,
-        "highlight": _as_html(hit.passage),
-        "score": hit.score,
-        "also": [_post_as_json(post) for post in hit.also],
-    }
-    if context:
-        shown["reply_to"] = _post_as_json(context.parent) if context.parent else None
-        shown["replies"] = [_post_as_json(post) for post in context.replies]
-    return shown
-
-
-def _post_as_json(post: "IndexedPost") -> dict[str, Any]:
-    return {
-        "uid": post.uid,
-        "platform": post.platform,
-        "url": post.address,
-        "created_at": post.created_at,
-        "author": {"handle": post.author_handle, "name": post.author_name},
-        "text": post.text,
-        "deleted": post.deleted,
-    }
-
-
-def _as_html(passage: "Passage") -> str:
-    """A passage as a fragment of HTML in which nothing of the text is markup."""
-    from html import escape
-
-    parts = [
-        f"<mark>{escape(segment.text)}</mark>" if segment.marked else escape(segment.text)
-        for segment in passage.segments
-    ]
-    return f"{'…' * passage.before}{''.join(parts)}{'…' * passage.after}"
+    with contextlib.suppress(ConflictError):  # whoever is indexing does it
+        finish_erasing(config)
 
 
 def _page(results: "Results", context: dict[str, "Around"], limit: int) -> list[str]:

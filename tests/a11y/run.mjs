@@ -1,9 +1,9 @@
 // Looks at rendered pages in a real browser, as a person with a laptop or a phone would, by day and by night.
 //
-//   npm install --prefix tests/a11y && node tests/a11y/run.mjs [--out DIR] [--json] FILE.html…
+//   npm install --prefix tests/a11y && node tests/a11y/run.mjs [--out DIR] [--json] FILE.html|URL…
 //
 // Fails (1) on a serious or critical finding of axe-core, on a page wider than its screen, on any request beyond the
-// file itself, and on anything the browser complains about (a blocked style, a script error). Screenshots go to DIR.
+// file itself or, of a page that is served, beyond its server, and on anything the browser complains about (a blocked style, a script error). Screenshots go to DIR.
 // Chromium comes from the system: $CHROMIUM, or the usual names.
 
 import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
@@ -28,7 +28,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 if (positionals.length === 0) {
-  console.error("usage: node run.mjs [--out DIR] [--json] FILE.html…");
+  console.error("usage: node run.mjs [--out DIR] [--json] FILE.html|URL…");
   process.exit(2);
 }
 
@@ -45,14 +45,20 @@ function findBrowser() {
   process.exit(2);
 }
 
+function nameOf(url) {
+  const { pathname, search } = new URL(url);
+  return (pathname + search).replace(/[^A-Za-z0-9.-]+/g, "_").replace(/^_+|_+$/g, "").slice(0, 100) || "home";
+}
+
 async function look(browser, file, size, scheme) {
   const context = await browser.newContext({ viewport: SIZES[size], colorScheme: scheme, reducedMotion: "reduce" });
   const page = await context.newPage();
-  const url = pathToFileURL(resolve(file)).href;
+  const served = /^https?:/.test(file);
+  const url = served ? new URL(file).href : pathToFileURL(resolve(file)).href;
   const problems = [];
   await context.route("**/*", (route) => {
     const asked = route.request().url();
-    if (asked === url) return route.continue();
+    if (asked === url || (served && new URL(asked).origin === new URL(url).origin)) return route.continue();
     problems.push(`request to ${asked}`);
     return route.abort();
   });
@@ -62,7 +68,7 @@ async function look(browser, file, size, scheme) {
   page.on("pageerror", (error) => problems.push(`script error: ${error.message}`));
   await page.goto(url, { waitUntil: "load" });
 
-  const name = `${basename(file, ".html")}-${size}-${scheme}`;
+  const name = `${served ? nameOf(url) : basename(file, ".html")}-${size}-${scheme}`;
   await page.screenshot({ path: join(values.out, `${name}.png`) });
   await page.screenshot({ path: join(values.out, `${name}-full.png`), fullPage: true });
 
@@ -109,7 +115,7 @@ if (values.json) {
 } else {
   for (const { file, size, scheme, problems, violations, undecided } of results) {
     const open = undecided.map(({ id, nodes }) => `${id} ×${nodes}`).join(", ");
-    console.log(`${basename(file)} ${size} ${scheme}: ${violations.length} violations, ${problems.length} problems${open ? ` (for a person to judge: ${open})` : ""}`);
+    console.log(`${/^https?:/.test(file) ? file : basename(file)} ${size} ${scheme}: ${violations.length} violations, ${problems.length} problems${open ? ` (for a person to judge: ${open})` : ""}`);
     for (const { id, impact, help, nodes, first, why } of violations) {
       console.log(`  ${impact} ${id} ×${nodes}: ${help}\n    ${first}\n    ${why?.replaceAll("\n", "\n    ")}`);
     }

@@ -8,12 +8,12 @@ from tantivy import Query
 from knowarchive.config import load_config
 from knowarchive.errors import ConflictError, StorageError
 from knowarchive.model import Link, Media, Mention
-from pipelines.indexing import bring_up_to_date, index_folder, is_current
+from pipelines.indexing import bring_up_to_date, finish_erasing, index_folder, is_current
 from pipelines.sessions import list_sessions, make_transcript
 from storage import changes as table_changes
 from storage.archive import Archive
 from tests.archives import ROOT, configure, data_files, import_path, post, store
-from transcripts.search.index import IndexWriter, open_index, read_state
+from transcripts.search.index import ERASING, IndexWriter, open_index, read_state
 from transcripts.search.language import parse
 from transcripts.search.results import search
 
@@ -163,6 +163,23 @@ def test_a_post_that_its_author_deleted_leaves_its_words_nowhere(archive, config
     assert search(open_index(index_folder(config)), parse("xylophonist")).total == 0
     folder = index_folder(config)
     assert [one for one in folder.rglob("*") if one.is_file() and b"xylophonist" in one.read_bytes()] == []
+
+
+def test_taking_what_was_erased_off_the_disk_can_wait_for_the_answer(archive, config):
+    store(archive, [*session(), said(300, "xylophonist", 9)])
+    bring_up_to_date(archive, config)
+    store(archive, [said(300, None, 9, deleted_at=NOON + timedelta(days=1), observed_at=NOON + timedelta(days=1))])
+    bring_up_to_date(archive, config, purge=False)
+    folder = index_folder(config)
+    before = read_state(folder)
+    assert search(open_index(folder), parse("xylophonist")).total == 0
+    assert (folder / ERASING).exists()
+    finish_erasing(config)
+    assert not (folder / ERASING).exists()
+    assert [one for one in folder.rglob("*") if one.is_file() and b"xylophonist" in one.read_bytes()] == []
+    assert read_state(folder) == before
+    assert is_current(config)
+    assert search(open_index(folder), parse("letter")).total == 7
 
 
 def test_another_hashtag_schedule_or_chat_builds_the_index_anew(archive, config, tmp_path):

@@ -1,8 +1,9 @@
 """What of a text a query meant, and the passage worth showing. Gives segments; whoever writes them escapes them."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
+
+import msgspec
 
 from transcripts.search import words
 from transcripts.search.compiling import Vocabulary, allowed_typos
@@ -11,16 +12,14 @@ from transcripts.search.language import Query
 PASSAGE = 280  # characters; a text that is not longer is shown whole
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True):
     """A stretch of a text, and whether the query meant it."""
 
     text: str
     marked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(msgspec.Struct, frozen=True):
     """The part of a text worth showing; `before` and `after` say that there is more."""
 
     segments: tuple[Segment, ...]
@@ -55,12 +54,10 @@ def mark(text: str, sequences: Sequence[Sequence[Matches]], length: int = PASSAG
     found, places = words.places(text)
     spans: list[tuple[int, int]] = []
     for first, *rest in sequences:
-        for index in [index for index, word in enumerate(found) if first(word)]:
-            following = found[index + 1 : index + 1 + len(rest)]
-            if len(following) == len(rest) and all(
-                matches(word) for matches, word in zip(rest, following, strict=True)
-            ):
-                spans.append((places[index][0], places[index + len(rest)][1]))
+        begun = [index for index, word in enumerate(found) if first(word)]
+        for away, matches in enumerate(rest, 1):
+            begun = [index for index in begun if index + away < len(found) and matches(found[index + away])]
+        spans += [(places[index][0], places[index + len(rest)][1]) for index in begun]
     spans = _joined(spans, text)
     start, end = _window(spans, places, len(text), length)
     segments: list[Segment] = []

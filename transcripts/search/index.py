@@ -200,13 +200,17 @@ class IndexWriter:
                 self._writer.delete_documents_by_term("uid", uid)
         return changed + len(there)
 
-    def finish(self, *, setup: str, tables: Mapping[str, int | None], **known: object) -> State:
-        """Make what was written visible, and take what was erased off the disk. `known` is the rest of the state."""
+    def finish(self, *, setup: str, tables: Mapping[str, int | None], purge: bool = True, **known: object) -> State:
+        """Make what was written visible, and take what was erased off the disk. `known` is the rest of the state.
+
+        Without `purge`, what was erased is found no more, and lies on the disk until the next `finish` or
+        `finish_erasing`: whole segments have to be written again for it.
+        """
         with _telling(self.folder):
             if self._erased:
                 (self.folder / ERASING).touch()
             self._settle()
-            if self._erased:
+            if self._erased and purge:
                 self._purge()
                 (self.folder / ERASING).unlink()
             self._index.reload()
@@ -230,6 +234,12 @@ class IndexWriter:
                 shutil.rmtree(other, ignore_errors=True)
         self.state = state
         return state
+
+    def finish_erasing(self) -> None:
+        """Take off the disk what was erased without `purge`."""
+        assert self.state is not None, "nothing was erased from a new index"
+        state = self.state
+        self.finish(setup=state.setup, tables=state.tables, corrections=state.corrections, windows=state.windows)
 
     def _check_state(self) -> None:
         if self.state and read_state(self.folder) != self.state:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Literal
 
+import msgspec
+
 from transcripts.search import words
 
 LONGEST = 1_000  # characters that are read
@@ -19,8 +21,7 @@ MOST = 32  # terms that are read
 Kind = Literal["word", "phrase", "prefix", "tag", "handle", "filter", "time"]
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(msgspec.Struct, frozen=True):
     """One condition. `name` is the filter's, `value` as it is compared; of a time, ISO 8601 in UTC."""
 
     kind: Kind

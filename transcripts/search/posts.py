@@ -2,28 +2,27 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from math import log1p
+from datetime import datetime
+from math import floor, log1p
 from zlib import crc32
 
 import msgspec
 
 from knowarchive.model import Post
 from transcripts.search import words
-from transcripts.writers.references import uid_url
+from transcripts.writers.addresses import uid_url
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_REPEATED = re.compile(r"^(?:rt|mt)\s+@\S+?:?\s", re.IGNORECASE)  # reposts by hand, from before there was a button
-_NOT_SAID = re.compile(r"https?://\S+|[@#＠＃]|\W+")
+_REPEATED = re.compile(r"(?:rt|mt)\s+@\S+?:?\s", re.IGNORECASE)  # reposts by hand, from before there was a button
 LEAST_TWIN = 24  # letters and digits; shorter texts are alike by chance
 TWIN = 80  # of them are compared: networks cut at different lengths
 
+YEAR = 365.25 * 86_400  # seconds
 YEARLY = 1.03  # a post of this year counts as much as one of last year that fits 3 % better
 ENGAGED = 0.12  # what each e-fold of engagement adds
 STEPS = 128  # in which worth is counted: few digits take few bytes
 
 
-class Filed(msgspec.Struct, frozen=True, array_like=True):
+class Filed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a post belongs in one chat; outside any session only the chat is known."""
 
     chat: str
@@ -32,7 +31,7 @@ class Filed(msgspec.Struct, frozen=True, array_like=True):
     role: str | None = None
 
 
-class IndexedPost(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class IndexedPost(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A post with its filing, as the index keeps it. Times are aware, in UTC.
 
     A post that its author deleted keeps only its identity, its time and its place.
@@ -115,7 +114,7 @@ def keep(post: Post, filed: Sequence[Filed], authors: Mapping[str, str] | None =
 
 def seconds(moment: datetime) -> int:
     """A time as the index orders it: whole seconds since 1970, UTC."""
-    return (moment - _EPOCH) // timedelta(seconds=1)
+    return floor(moment.timestamp())
 
 
 def worth(post: IndexedPost) -> float:
@@ -124,14 +123,21 @@ def worth(post: IndexedPost) -> float:
     Both are mild, so that they decide between posts that fit alike. Age counts by a fixed rate a year, so that the
     order of two posts never changes and nothing has to be indexed again because time went by.
     """
-    engaged = sum(count or 0 for count in (post.likes, post.replies, post.quotes)) + 2 * (post.reposts or 0)
-    age = (post.created_at - _EPOCH) / timedelta(days=365.25) - 40  # years, from 2010
+    engaged = (post.likes or 0) + (post.replies or 0) + (post.quotes or 0) + 2 * (post.reposts or 0)
+    age = seconds(post.created_at) / YEAR - 40  # years, from 2010
     return round(float(YEARLY**age) * (1 + ENGAGED * log1p(engaged)) * STEPS) / STEPS
 
 
-def twin(post: IndexedPost) -> int:
-    """A number that posts share when they say the same: on several networks, or repeated by hand."""
-    said = _NOT_SAID.sub("", words.fold(_REPEATED.sub("", post.text or "")))[:TWIN]
+def twin(post: IndexedPost, said_words: Sequence[str]) -> int:
+    """A number that posts share when they say the same: on several networks, or repeated by hand.
+
+    Args:
+        post: the post.
+        said_words: the words of its text, without addresses.
+    """
+    if repeated := _REPEATED.match(post.text or ""):
+        said_words = said_words[len(words.words(repeated[0])) :]
+    said = "".join(said_words)[:TWIN]
     return number(said if len(said) >= LEAST_TWIN else post.uid)
 
 

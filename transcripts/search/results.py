@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from transcripts.search.compiling import allowed_typos, compile_query, says_words
 from transcripts.search.highlighting import Passage, mark, marker
 from transcripts.search.index import SearchIndex
@@ -23,8 +25,7 @@ REPLIES = 50  # that are read of those to one post
 Sort = Literal["relevance", "newest", "oldest"]
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """A post that fits. `also` are posts that say the same: on other networks, or repeated by hand.
 
     `score` orders one search's hits, and nothing else. `filed` is where it belongs in the chat that was asked for.
@@ -56,15 +57,22 @@ class Results:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(msgspec.Struct, frozen=True):
     """The conversation around a post: what it answers, where that is known, and its answers in order of time."""
 
     parent: IndexedPost | None
     replies: tuple[IndexedPost, ...]
 
 
-def search(index: SearchIndex, query: Query, *, sort: Sort = "relevance", page: int = 1, limit: int = 10) -> Results:
+def search(
+    index: SearchIndex,
+    query: Query,
+    *,
+    sort: Sort = "relevance",
+    page: int = 1,
+    limit: int = 10,
+    facets: bool = True,
+) -> Results:
     """Find the posts that fit a query.
 
     Args:
@@ -73,22 +81,20 @@ def search(index: SearchIndex, query: Query, *, sort: Sort = "relevance", page: 
         sort: by relevance, where there are words to fit; else the newest first.
         page: from 1; one beyond the last is the last.
         limit: hits on a page.
+        facets: whether to count them, which takes as long as everything else.
     """
     limit = min(max(limit, 1), LARGEST_PAGE)
     notes = list(query.notes)
     forgiven: frozenset[str] = frozenset()
-    compiled = compile_query(query, index)
-    spread = index.searcher.aggregate(compiled, _FACETS_ASKED)
-    total = int(spread["posts"]["value"])
-    if not total and (forgiven := _unknown(index, query)):
-        compiled = compile_query(query, index, forgiven)
-        spread = index.searcher.aggregate(compiled, _FACETS_ASKED)
-        total = int(spread["posts"]["value"])
     if sort == "relevance" and not says_words(query):
         sort = "newest"
+    page = min(max(page, 1), -(-DEEPEST // limit))
+    compiled = compile_query(query, index)
+    groups, total = _folded(index, compiled, sort, page * limit)
+    if not total and (forgiven := _unknown(index, query)):
+        compiled = compile_query(query, index, forgiven)
+        groups, total = _folded(index, compiled, sort, page * limit)
     pages = max(1, -(-min(total, DEEPEST) // limit))
-    page = min(max(page, 1), pages)
-    groups = _folded(index, compiled, sort, page * limit, total)
     pages = min(pages, max(1, -(-len(groups) // limit))) if len(groups) < page * limit else pages
     page = min(page, pages)
     sequences = marker(query, index, forgiven)
@@ -100,8 +106,9 @@ def search(index: SearchIndex, query: Query, *, sort: Sort = "relevance", page: 
         hits.append(Hit(post, score, mark(post.text or "", sequences), filed, tuple(also)))
     if forgiven:
         notes += _say_forgiven(index, query, forgiven, hits)
-    facets = {name: tuple(_values(index, name, spread[name]["buckets"])) for name in FACETS}
-    return Results(query, total, tuple(hits), facets, sort, page, pages, tuple(notes))
+    spread = index.searcher.aggregate(compiled, _FACETS_ASKED) if facets else {}
+    counted = {name: tuple(_values(index, name, found["buckets"])) for name, found in spread.items()}
+    return Results(query, total, tuple(hits), counted, sort, page, pages, tuple(notes))
 
 
 def around(index: SearchIndex, hits: Sequence[Hit]) -> dict[str, Around]:
@@ -124,16 +131,13 @@ def around(index: SearchIndex, hits: Sequence[Hit]) -> dict[str, Around]:
     }
 
 
-_FACETS_ASKED: dict[str, object] = {
-    **{name: {"terms": {"field": name, "size": VALUES}} for name in FACETS},
-    "posts": {"value_count": {"field": "created"}},
-}
+_FACETS_ASKED: dict[str, object] = {name: {"terms": {"field": name, "size": VALUES}} for name in FACETS}
 
 
 def _folded(
-    index: SearchIndex, compiled: object, sort: Sort, wanted: int, total: int
-) -> "list[tuple[float | None, list[DocAddress]]]":
-    """The first `wanted` posts with those that say the same folded into them, best first."""
+    index: SearchIndex, compiled: object, sort: Sort, wanted: int
+) -> "tuple[list[tuple[float | None, list[DocAddress]]], int]":
+    """The first `wanted` posts with those that say the same folded into them, best first; and how many fit."""
     from tantivy import Order
 
     searcher = index.searcher
@@ -141,11 +145,12 @@ def _folded(
     while True:
         reach = min(reach + reach // 4 + 2, DEEPEST)
         if sort == "relevance":
-            found = searcher.search(compiled, reach, count=False, weight_by_field="worth")  # type: ignore[arg-type]
+            found = searcher.search(compiled, reach, weight_by_field="worth")  # type: ignore[arg-type]
         else:
             order = Order.Desc if sort == "newest" else Order.Asc
-            found = searcher.search(compiled, reach, count=False, order_by_field="created", order=order)  # type: ignore[arg-type]
+            found = searcher.search(compiled, reach, order_by_field="created", order=order)  # type: ignore[arg-type]
         hits = found.hits
+        total = int(found.count)  # type: ignore[attr-defined]  # the stub lacks it
         addresses = [address for _, address in hits]
         twins = searcher.fast_field_values("twin", addresses) if addresses else []
         times = searcher.fast_field_values("created", addresses) if addresses else []
@@ -160,7 +165,7 @@ def _folded(
             leaders.setdefault(alike, []).append((at, len(groups)))
             groups.append((float(score) if sort == "relevance" else None, [address]))
         if len(groups) >= wanted or reach >= min(total, DEEPEST):
-            return groups
+            return groups, total
 
 
 def _values(index: SearchIndex, facet: str, buckets: list[dict[str, Any]]) -> Iterator[tuple[str, int]]:
@@ -190,7 +195,9 @@ def _say_forgiven(index: SearchIndex, query: Query, forgiven: frozenset[str], hi
     notes = []
     for word in sorted(forgiven):
         only = marker(
-            replace(query, groups=tuple((term,) for term in query.terms if term.value == word)), index, forgiven
+            replace(query, groups=tuple((term,) for term in query.terms if term.value == word)),
+            index,
+            forgiven,
         )
         taken = {
             segment.text.casefold()

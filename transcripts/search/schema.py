@@ -4,31 +4,36 @@
 polls, words inside hashtags), and the words of its author's name. They are cut into words here, so tantivy only splits
 at spaces. No stems are kept: the forms of a word are looked up among all words when it is asked for. The facets can be
 counted and asked for. `marks` holds every other property that can be asked for, as `name=value`. A post itself is in
-`kept`, which is stored and not looked into.
+`kept`, which is stored and not looked into; there the numbers that X names things by are numbers, half as long.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from knowarchive.model import NO_WISH
 from transcripts.search import words
 from transcripts.search.posts import IndexedPost, number, seconds, twin, worth
 
 if TYPE_CHECKING:
     from tantivy import Document, Schema
 
-CODE = 1  # raise it whenever the fields, or what is put into them, change: older indexes are then built anew
+CODE = 2  # raise it whenever the fields, or what is put into them, change: older indexes are then built anew
 NAMED = ("chat", "year", "platform", "question")  # facets with few values
 NUMBERED = ("author", "host")  # facets with many, each the `number` of a name: tantivy counts these much faster
 FACETS = ("chat", "year", "platform", "author", "question", "host")  # in the order in which they are shown
 FILLERS = frozenset(["http", "https", "www", "com", "org", "net", "html", "htm", "php", "index"])
 
+_FIELDS = IndexedPost.__struct_fields__
+_UIDS = [_FIELDS.index(name) for name in ("uid", "author_uid", "reply_to", "quote_of")]
+_LARGEST = 1 << 63  # numbers below it are short in MessagePack
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(IndexedPost).decode
+_PLAIN_URL = re.compile(r"https?://([a-z0-9.-]+)((?:/[^\s?#]*)?)(?:[?#].*)?")  # which most are, and which is quick
 _INNER_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
@@ -58,17 +63,19 @@ def document(post: IndexedPost) -> "Document":
     """A post as tantivy takes it."""
     from tantivy import Document
 
+    text = words.words(words.without_links(post.text or ""))
+    hosts = hosts_of(post)
     fields: dict[str, object] = {
-        "words": list(_said(post)),
+        "words": [" ".join(text), *_beside(post)],
         "uid": post.uid,
-        "marks": list(dict.fromkeys(_marks(post))),
+        "marks": list(dict.fromkeys(_marks(post, hosts))),
         "chat": [one.chat for one in post.filed],
         "year": str(post.created_at.year),
         "platform": post.platform,
         "created": seconds(post.created_at),
         "worth": worth(post),
-        "twin": twin(post),
-        "kept": _encode(post),
+        "twin": twin(post, text),
+        "kept": _packed(post),
     }
     if post.reply_to:
         fields["parent"] = number(post.reply_to)
@@ -78,19 +85,42 @@ def document(post: IndexedPost) -> "Document":
         fields["author"] = number(words.exact(post.author_handle))
     if topics := [one.topic for one in post.filed if one.topic]:
         fields["question"] = topics
-    if hosts := hosts_of(post):
+    if hosts:
         fields["host"] = [number(host) for host in hosts]
     return Document.from_dict(fields, schema())
 
 
 def restored(kept: bytes) -> IndexedPost:
     """The inverse of what `document` stores."""
-    return _decode(kept)
+    values = list(_unpack()(kept))
+    for place in _UIDS:
+        if isinstance(values[place], int):
+            values[place] = f"x:{values[place]}"
+    return IndexedPost(*values)
+
+
+def _packed(post: IndexedPost) -> bytes:
+    values = list(msgspec.structs.astuple(post))
+    for place in _UIDS:
+        uid = values[place]
+        if uid and uid.startswith("x:") and "1" <= uid[2:3] <= "9" and uid[2:].isdecimal() and uid.isascii():
+            numbered = int(uid[2:])
+            values[place] = numbered if numbered < _LARGEST else uid
+    return _encode(values)
+
+
+@cache
+def _unpack() -> Callable[[bytes], tuple[Any, ...]]:
+    kinds = [field.type for field in msgspec.structs.fields(IndexedPost)]
+    for place in _UIDS:
+        kinds[place] |= int
+    return msgspec.msgpack.Decoder(tuple[tuple(kinds)]).decode  # type: ignore[misc]  # as many as there are fields
 
 
 def hosts_of(post: IndexedPost) -> list[str]:
     """The hosts that a post links to, without `www.`."""
-    return list(dict.fromkeys(host for url, _ in post.links if (host := _host(url))))
+    hosts = (words.exact(_host_and_path(url)[0].removeprefix("www.")) for url, _ in post.links)
+    return list(dict.fromkeys(host for host in hosts if host))
 
 
 def names_of(post: IndexedPost, facet: str) -> list[str]:
@@ -100,50 +130,45 @@ def names_of(post: IndexedPost, facet: str) -> list[str]:
     return [words.exact(post.author_handle)] if post.author_handle else []
 
 
-def _said(post: IndexedPost) -> Iterator[str]:
-    """The words of the text, and of each thing beside it; no phrase reaches from one to the next."""
-    yield " ".join(words.words(words.without_links(post.text or "")))
+def _beside(post: IndexedPost) -> Iterator[str]:
+    """The words of each thing beside the text; no phrase reaches from one to the next."""
     texts = [post.warning, *post.alts, *post.options]
     for url, title in post.links:
-        texts += [title, _link_words(url)]
+        texts += [title, " ".join(word for word in words.words(" ".join(_host_and_path(url))) if word not in FILLERS)]
     texts += [" ".join(_INNER_WORD.findall(tag)) for tag in post.hashtags if not (tag.islower() or tag.isupper())]
     yield from (" ".join(words.words(text)) for text in texts if text)
 
 
-def _link_words(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return ""
-    return " ".join(word for word in words.words(f"{host} {parts.path}") if word not in FILLERS)
-
-
-def _marks(post: IndexedPost) -> Iterator[str]:
+def _marks(post: IndexedPost, hosts: Iterable[str]) -> list[str]:
     """Every property that can be asked for, but for the facets."""
+    marks: list[str] = []
     for filed in post.filed:
         if filed.session:
-            yield f"session={filed.session}"
-            yield f"role={filed.role}"
+            marks += (f"session={filed.session}", f"role={filed.role}")
     if post.deleted:
-        yield "is=deleted"
-        return
-    for tag in post.hashtags:
-        yield f"tag={words.exact(tag)}"
+        return [*marks, "is=deleted"]
+    marks += [f"tag={words.exact(tag)}" for tag in post.hashtags]
     if post.author_handle:
-        yield from (f"from={short}" for short in _short(words.exact(post.author_handle)))
+        marks += [f"from={short}" for short in _short(words.exact(post.author_handle))]
     if post.answers:
-        yield from (f"to={handle}" for handle in _handles(post.answers))
+        marks += [f"to={handle}" for handle in _handles(post.answers)]
     for mention in post.mentions:
-        yield from (f"mentions={handle}" for handle in _handles(mention))
-    for host in hosts_of(post):
-        yield from (f"link={domain}" for domain in _domains(host))
+        marks += [f"mentions={handle}" for handle in _handles(mention)]
+    for host in hosts:
+        marks += [f"link={domain}" for domain in _domains(host)]
     if post.lang:
-        yield f"lang={post.lang.partition('-')[0].casefold()}"
-    if post.consent:
-        yield f"consent={post.consent}"
-    has = {"link": post.links, "media": post.has_media, "quote": post.quote_of, "replies": post.replies}
-    yield from (f"has={name}" for name, value in has.items() if value)
+        marks.append(f"lang={post.lang.partition('-')[0].casefold()}")
+    if post.consent and post.consent != NO_WISH:
+        marks.append(f"consent={post.consent}")
+    if post.links:
+        marks.append("has=link")
+    if post.has_media:
+        marks.append("has=media")
+    if post.quote_of:
+        marks.append("has=quote")
+    if post.replies:
+        marks.append("has=replies")
+    return marks
 
 
 def _handles(handle: str) -> list[str]:
@@ -159,12 +184,17 @@ def _short(handle: str) -> list[str]:
     ]
 
 
-def _host(url: str) -> str | None:
+@lru_cache(maxsize=64)  # the words and the host of a link are asked for one after the other
+def _host_and_path(url: str) -> tuple[str, str]:
+    """The host, lower-case, and the path of an address; empty where it has none."""
+    if plain := _PLAIN_URL.fullmatch(url):
+        return plain[1], plain[2]
     try:
-        host = urlsplit(url).hostname
+        parts = urlsplit(url)
+        host = parts.hostname
     except ValueError:
-        return None
-    return words.exact(host.removeprefix("www.")) if host else None
+        return "", ""
+    return host or "", parts.path
 
 
 def _domains(host: str) -> Iterable[str]:

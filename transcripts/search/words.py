@@ -20,11 +20,12 @@ _MARKS = (
 )
 _EMOJI = "\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001f1e5\U0001f200-\U0001f3fa\U0001f400-\U0001faff"
 _ENDING = r"(?:['’](?:[dmst]|ll|re|ve)(?!\w))?"  # don't is one word, l'école are two
-_WORD = re.compile(
+_ANY_WORD = (
     f"[{_UNSPACED}]|[\U0001f1e6-\U0001f1ff]{{2}}|[{_EMOJI}]|[^\\W{_UNSPACED}](?:[^\\W{_UNSPACED}]|[{_MARKS}])*{_ENDING}"
 )
 _ASCII_WORD = re.compile(rf"\w+{_ENDING}", re.ASCII)
 _CLUSTER = re.compile(f"[\x00-\x7f]+(?![{_MARKS}])|.[{_MARKS}]*", re.DOTALL)  # what folds by itself
+_SPACED = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")}
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 
 # Letters that Unicode does not decompose and that people without such a keyboard write otherwise
@@ -71,8 +72,10 @@ def words(text: str) -> list[str]:
     """The words of a text as the index holds them."""
     folded = fold(text)
     if folded.isascii():
+        if "'" not in folded:
+            return [word[:LONGEST] for word in folded.translate(_SPACED).split()]
         return list(map(plain, _ASCII_WORD.findall(folded)))
-    return list(map(plain, _WORD.findall(folded)))
+    return list(map(plain, _any_word().findall(folded)))
 
 
 def without_links(text: str) -> str:
@@ -82,8 +85,18 @@ def without_links(text: str) -> str:
 
 def places(text: str) -> tuple[list[str], list[tuple[int, int]]]:
     """The words of a text as the index holds them, and where each stands in the text as it was written."""
-    if text.isascii():
-        found = list(_ASCII_WORD.finditer(text.lower()))
+    whole = fold(text)
+    if whole.isascii() and text.isascii() and "'" not in whole:
+        spaced = whole.translate(_SPACED).split()
+        spans = []
+        end = 0
+        for word in spaced:
+            start = whole.index(word, end)  # between two words stands nothing that is in any
+            end = start + len(word)
+            spans.append((start, end))
+        return [word[:LONGEST] for word in spaced], spans
+    if len(whole) == len(text) and unicodedata.is_normalized("NFKC", text):  # folded character by character
+        found = list((_ASCII_WORD if whole.isascii() else _any_word()).finditer(whole))
         return [plain(one[0]) for one in found], [one.span() for one in found]
     folded: list[str] = []
     origins: list[int] = []  # of each folded character, where what it came from starts
@@ -93,8 +106,14 @@ def places(text: str) -> tuple[list[str], list[tuple[int, int]]]:
         start, end = cluster.span()
         origins += range(start, end) if cluster[0].isascii() else [start] * len(part)
     ends = _ends(origins, len(text))
-    found = list(_WORD.finditer("".join(folded)))
+    found = list(_any_word().finditer("".join(folded)))
     return [plain(one[0]) for one in found], [(origins[one.start()], ends[one.end() - 1]) for one in found]
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    """What cuts text that is not all ASCII; compiled when it is met, which takes as long as many searches."""
+    return re.compile(_ANY_WORD)
 
 
 @lru_cache(maxsize=1 << 18)
@@ -103,6 +122,7 @@ def plain(word: str) -> str:
     return _without_accents(word[:LONGEST].replace("'", ""))[:LONGEST]
 
 
+@lru_cache(maxsize=1 << 14)
 def exact(text: str) -> str:
     """A name, handle, hashtag or other value that is compared whole: as `plain`, but of any characters and length."""
     return _without_accents(fold(text.strip()))

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from transcripts.model import Transcript
+if TYPE_CHECKING:
+    from transcripts.model import Transcript
 
 FORMATS: Mapping[str, str] = {
     "html": "transcripts.writers.as_html",
@@ -15,7 +16,7 @@ FORMATS: Mapping[str, str] = {
 
 
 class Writer(Protocol):
-    def render(self, transcript: Transcript) -> str: ...
+    def render(self, transcript: "Transcript") -> str: ...
 
 
 def writer(name: str) -> Writer:
@@ -23,6 +24,6 @@ def writer(name: str) -> Writer:
     return cast("Writer", import_module(FORMATS[name]))
 
 
-def render(transcript: Transcript, name: str) -> str:
+def render(transcript: "Transcript", name: str) -> str:
     """The whole transcript in format `name`, a key of `FORMATS`. Pure: equal transcripts give equal text."""
     return writer(name).render(transcript)

@@ -4,26 +4,27 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from zlib import crc32
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from knowarchive.model import Post
-from transcripts.model import Entry, Person, Transcript
+from transcripts.model import UNSEEN, Entry, Person, Transcript
 from transcripts.people import author_key
 from transcripts.threads import quoted
 
 from . import activity
+from .addresses import uid_url
 from .clock import Clock, instant
 from .coverage import coverage
 from .outline import TITLES, Row, Section, gap, runner_up, sections
 from .plain import copied, handles, numbers
-from .references import NETWORKS, Original, Piece, other_links, other_originals, pieces, post_url, profile_url, uid_url
+from .references import NETWORKS, Original, Piece, other_links, other_originals, pieces, post_url, profile_url
 from .text import anchor, clean, clean_line, safe_url, show_url
 
 UNSURE = 0.6  # below this confidence the filing is marked
@@ -40,7 +41,7 @@ _QUOTED = 240  # characters of a post that is on the page anyway
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 _NO_LANGUAGE = {"und", "zxx", "mul", "mis", "art"} | {f"q{second}{third}" for second in "ame" for third in "mehtls"}
 _RENAMED = {"in": "id", "iw": "he", "ji": "yi", "no": "nb"}  # what X still calls Indonesian, Hebrew, Yiddish
-_REL = "noopener noreferrer nofollow ugc"
+REL = "noopener noreferrer nofollow ugc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,10 @@ class Part:
 
 
 @cache
-def _environment() -> Environment:
+def environment(*packages: str) -> Environment:
+    """Templates of these packages, then ours, in which what is not marked as safe is cleaned and escaped."""
     return Environment(
-        loader=PackageLoader("transcripts", "templates"),
+        loader=ChoiceLoader([PackageLoader(package, "templates") for package in (*packages, "transcripts")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -142,7 +144,8 @@ def _environment() -> Environment:
 
 
 @cache
-def _style() -> tuple[Markup, str]:
+def style() -> tuple[Markup, str]:
+    """The style sheet, and its hash as a Content-Security-Policy names it."""
     css = files("transcripts").joinpath("templates", "transcript.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     return Markup(css), f"'sha256-{digest}'"  # noqa: S704  # our own file
@@ -150,10 +153,20 @@ def _style() -> tuple[Markup, str]:
 
 def render(transcript: Transcript) -> str:
     """The whole page. Pure: equal transcripts give equal bytes."""
-    return _Page(transcript).render()
+    return environment().get_template("transcript.html").render(page_values(transcript))
 
 
-def _language(lang: str | None) -> str | None:
+def page_values(transcript: Transcript, page_of: Callable[[str], str | None] = lambda _: None) -> dict[str, object]:
+    """What `transcript.html` shows of a session.
+
+    Args:
+        transcript: the session.
+        page_of: the address of a person's page by their key, where there is one; else their network's is taken.
+    """
+    return _Page(transcript, page_of).values()
+
+
+def language(lang: str | None) -> str | None:
     """The value of a `lang` attribute, or None where the page's own English holds or nothing is known."""
     if not lang or not _LANGUAGE.fullmatch(lang):
         return None
@@ -164,11 +177,46 @@ def _language(lang: str | None) -> str | None:
     return f"{primary}-{rest}" if rest else primary
 
 
+def body(parts: Iterable[Piece], own_tags: Collection[str] = ()) -> Markup:
+    """A post's text as HTML; `own_tags` are the chat's own hashtags, folded, which stand back."""
+    out = []
+    for piece in parts:
+        shown = escape(piece.text)
+        if piece.kind == "url" and piece.href:
+            short = show_url(piece.href if "%" not in piece.href else piece.text)
+            cut = " cut" if short.endswith("…") else ""
+            out.append(
+                f'<a class="url{cut}" href="{escape(piece.href)}" rel="{REL}" '
+                f'referrerpolicy="no-referrer" title="{escape(piece.href)}">{escape(short)}</a>'
+            )
+        elif piece.kind == "mention" and piece.href:
+            out.append(
+                f'<a class="mention" href="{escape(piece.href)}" rel="{REL}" referrerpolicy="no-referrer">{shown}</a>'
+            )
+        elif piece.kind == "tag":
+            own = " own" if piece.text[1:].casefold() in own_tags else ""
+            out.append(f'<span class="tag{own}">{shown}</span>')
+        else:
+            out.append(shown.replace("\n", Markup("<br>")))
+    return Markup("").join(Markup(each) for each in out)  # noqa: S704  # every variable part is escaped above
+
+
+def initial(name: str | None, handle: str | None) -> str:
+    """The letter that stands for somebody."""
+    return next((letter for letter in name or handle or "" if letter.isalnum()), "·").upper()[:1]
+
+
+def hue(key: str) -> int:
+    """The colour of somebody's initial, by their key: a number of the style sheet's."""
+    return crc32(key.encode("utf-8", "replace")) % _HUES
+
+
 class _Page:
     """The lookups that every post on a page shares."""
 
-    def __init__(self, transcript: Transcript) -> None:
+    def __init__(self, transcript: Transcript, page_of: Callable[[str], str | None] = lambda _: None) -> None:
         self.transcript = transcript
+        self.page_of = page_of
         self.clock = Clock.of(transcript.window)
         self.entries = {entry.post.uid: entry for entry in transcript.entries}
         self.people = {person.key: person for person in transcript.participants}
@@ -190,42 +238,40 @@ class _Page:
         self.posed: set[str] = set()  # the posts whose anchors are on the page already
         self.own_tags = {tag.removeprefix("#").casefold() for tag in transcript.hashtags}
 
-    def render(self) -> str:
+    def values(self) -> dict[str, object]:
         transcript, clock = self.transcript, self.clock
-        css, digest = _style()
+        css, digest = style()
         parts = self.parts(sections(transcript))
-        networks = Counter(post.platform for entry in transcript.entries for post in entry.posts)
+        networks = Counter(
+            post.platform for entry in transcript.entries for post in entry.posts if post.visibility not in UNSEEN
+        )
         people = [self.person(person) for person in transcript.participants]
         moderators = [self.person(person) for person in transcript.moderators] or [
             each for each in people if each[0].moderator
         ]
-        return (
-            _environment()
-            .get_template("transcript.html")
-            .render(
-                title=clean_line(transcript.title) or clean_line(transcript.window.chat),
-                hashtags=[clean_line(tag).removeprefix("#") for tag in transcript.hashtags],
-                clock=clock,
-                window=transcript.window,
-                start=instant(transcript.window.start),
-                day=transcript.window.label.partition("@")[0],
-                moderators=moderators,
-                numbers=numbers(transcript),
-                copied=copied(transcript),
-                networks=[(NETWORKS.get(name, name.capitalize()), count) for name, count in networks.most_common()],
-                activity=activity.draw(transcript, clock),
-                top=activity.TOP,
-                base=activity.BASE,
-                parts=parts,
-                participants=people,
-                links=self.links(),
-                coverage=coverage(transcript.coverage, clock),
-                notes=[clean_line(note) for note in transcript.notes],
-                css=css,
-                digest=digest,
-                rel=_REL,
-            )
-        )
+        return {
+            "title": clean_line(transcript.title) or clean_line(transcript.window.chat),
+            "hashtags": [clean_line(tag).removeprefix("#") for tag in transcript.hashtags],
+            "clock": clock,
+            "window": transcript.window,
+            "start": instant(transcript.window.start),
+            "day": transcript.window.label.partition("@")[0],
+            "moderators": moderators,
+            "numbers": numbers(transcript),
+            "copied": copied(transcript),
+            "networks": [(NETWORKS.get(name, name.capitalize()), count) for name, count in networks.most_common()],
+            "activity": activity.draw(transcript, clock),
+            "top": activity.TOP,
+            "base": activity.BASE,
+            "parts": parts,
+            "participants": people,
+            "links": self.links(),
+            "coverage": coverage(transcript.coverage, clock),
+            "notes": [clean_line(note) for note in transcript.notes],
+            "css": css,
+            "digest": digest,
+            "rel": REL,
+        }
 
     def author(self, post: Post) -> Author:
         key = author_key(post) or post.uid
@@ -236,9 +282,9 @@ class _Page:
         return Author(
             name=name or (None if handle else "Unknown account"),
             handle=handle,
-            url=profile_url(post.platform, handle, post.author_uid),
-            initial=next((letter for letter in name or handle or "" if letter.isalnum()), "·").upper()[:1],
-            hue=crc32(key.encode("utf-8", "replace")) % _HUES,
+            url=self.page_of(key) or profile_url(post.platform, handle, post.author_uid),
+            initial=initial(name, handle),
+            hue=hue(key),
             moderator=key in self.moderators,
         )
 
@@ -248,29 +294,8 @@ class _Page:
         name = clean_line(person.name or "") or (None if handle else "Unknown account")
         moderator = person.moderator or person.key in self.moderators
         others = [(shown, network, safe_url(url)) for shown, network, url in handles(person)]
-        return Author(name, handle, _profile(person), "", 0, moderator), person, others if len(others) > 1 else []
-
-    def body(self, parts: Iterable[Piece]) -> Markup:
-        out = []
-        for piece in parts:
-            shown = escape(piece.text)
-            if piece.kind == "url" and piece.href:
-                short = show_url(piece.href if "%" not in piece.href else piece.text)
-                cut = " cut" if short.endswith("…") else ""
-                out.append(
-                    f'<a class="url{cut}" href="{escape(piece.href)}" rel="{_REL}" '
-                    f'referrerpolicy="no-referrer" title="{escape(piece.href)}">{escape(short)}</a>'
-                )
-            elif piece.kind == "mention" and piece.href:
-                out.append(
-                    f'<a class="mention" href="{escape(piece.href)}" rel="{_REL}" referrerpolicy="no-referrer">{shown}</a>'
-                )
-            elif piece.kind == "tag":
-                own = " own" if piece.text[1:].casefold() in self.own_tags else ""
-                out.append(f'<span class="tag{own}">{shown}</span>')
-            else:
-                out.append(shown.replace("\n", Markup("<br>")))
-        return Markup("").join(Markup(each) for each in out)  # noqa: S704  # every variable part is escaped above
+        url = self.page_of(person.key) or _profile(person)
+        return Author(name, handle, url, "", 0, moderator), person, others if len(others) > 1 else []
 
     def card(self, post: Post, entry: Entry | None = None, row: Row | None = None, *, sure: bool = False) -> Card:
         quotes = self.quotes(post)
@@ -282,8 +307,8 @@ class _Page:
             url=post_url(post),
             network=NETWORKS.get(post.platform, clean_line(post.platform)),
             elsewhere=tuple((self.anchor(one.uid), one) for one in other_originals(entry)) if entry else (),
-            body=self.body(pieces(post, quotes)),
-            lang=_language(post.lang),
+            body=body(pieces(post, quotes), self.own_tags),
+            lang=language(post.lang),
             warning=clean_line(post.warning or "") or None,
             media=tuple(self.media(post)),
             links=tuple((href, title or show_url(href)) for href, title in other_links(post, quotes)),
@@ -355,7 +380,9 @@ class _Page:
         if other.warning:
             parts = [Piece("text", f"Content warning: {clean_line(other.warning)}")]
         href = "#" + anchor(uid) if entry else post_url(other)
-        return Quoted(href, None, self.author(other), self.body(parts), _language(other.lang), entry is not None)
+        return Quoted(
+            href, None, self.author(other), body(parts, self.own_tags), language(other.lang), entry is not None
+        )
 
     def lines(self, rows: Iterable[Row]) -> tuple[tuple[Line, ...], Markup]:
         """Rows with the markup of nested lists between them; the depth is bounded, so is the nesting."""

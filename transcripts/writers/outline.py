@@ -14,8 +14,8 @@ from transcripts.people import author_key
 from transcripts.similarity import RESTATES, overlap, telling
 from transcripts.threads import Node, build_forest, walk
 
+from .addresses import uid_url
 from .clock import Clock
-from .references import uid_url
 
 DEEPEST = 3  # four levels: 0 to 3
 FITS = 0.30  # from this probability on, the second best topic of a post is mentioned

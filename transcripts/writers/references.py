@@ -10,14 +10,12 @@ from transcripts.identities import is_bridged
 from transcripts.model import Entry
 from transcripts.people import author_key
 
+from .addresses import DID, X_HANDLE, uid_url
 from .text import clean, clean_line, safe_url
 
 NETWORKS = {"x": "X", "bluesky": "Bluesky", "mastodon": "Mastodon"}
 
-_X_HANDLE = re.compile(r"[A-Za-z0-9_]{1,20}")
 _DOMAIN = re.compile(r"(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*")
-_DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
-_RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,512}")
 _FEDIVERSE = re.compile(r"(?P<user>[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)@(?P<host>[A-Za-z0-9.-]+(?::\d+)?)")
 
 _URL = r"(?P<url>https?://[^\s<>\"\x00-\x20]+)"
@@ -72,30 +70,16 @@ def other_originals(entry: Entry) -> list[Original]:
     return found
 
 
-def uid_url(uid: str, handle: str | None = None) -> str | None:
-    """The address of a post of which perhaps nothing is known but its uid."""
-    platform, _, rest = uid.partition(":")
-    if platform == "x" and rest.isascii() and rest.isdigit():
-        return f"https://x.com/{handle if handle and _X_HANDLE.fullmatch(handle) else 'i'}/status/{rest}"
-    if platform == "bluesky":
-        did, _, path = rest.partition("/")
-        collection, _, rkey = path.partition("/")
-        if _DID.fullmatch(did) and collection == "app.bsky.feed.post" and _RKEY.fullmatch(rkey):
-            return f"https://bsky.app/profile/{did}/post/{rkey}"
-        return None
-    return safe_url(rest) if platform == "mastodon" else None
-
-
 def profile_url(platform: str, handle: str | None, uid: str | None = None) -> str | None:
     """A person's public page: from the handle, which people recognise, or else from the account's uid."""
     handle = (handle or "").removeprefix("@")
     identity = uid.partition(":")[2] if uid else ""
     if platform == "x":
-        return f"https://x.com/{handle}" if _X_HANDLE.fullmatch(handle) else None
+        return f"https://x.com/{handle}" if X_HANDLE.fullmatch(handle) else None
     if platform == "bluesky":
         if _DOMAIN.fullmatch(handle):
             return f"https://bsky.app/profile/{handle}"
-        return f"https://bsky.app/profile/{identity}" if _DID.fullmatch(identity) else None
+        return f"https://bsky.app/profile/{identity}" if DID.fullmatch(identity) else None
     if platform == "mastodon":
         if match := _FEDIVERSE.fullmatch(handle):
             return safe_url(f"https://{match['host']}/@{match['user']}")

@@ -171,6 +171,31 @@ def test_facets_count_all_that_fit(tmp_path):
     }
 
 
+def test_facets_are_counted_only_where_they_are_asked_for(tmp_path):
+    index = write(tmp_path / "index", [indexed(n, f"cats {n}", minute=n) for n in range(30)])
+    without = search(index, parse("cats"), facets=False)
+    assert without.facets == {}
+    whole = search(index, parse("cats"))
+    assert (without.total, without.hits, without.pages) == (whole.total, whole.hits, whole.pages)
+
+
+@pytest.mark.parametrize(
+    "uid",
+    ["x:580930786603339776", "x:1", "x:9223372036854775808", "x:007", "x:0", "x:²", "x:", "x:-5", "x:1_000",
+     "bluesky:did:plc:abc/app.bsky.feed.post/3k", "mastodon:https://example.social/3", "12"],
+)  # fmt: skip
+def test_a_post_is_kept_with_its_names_as_they_were(find, tmp_path, uid):
+    post = indexed(1, "cats", uid=uid, author_uid=uid, reply_to=uid, quote_of=uid)
+    assert [hit.post for hit in search(write(tmp_path / "index", [post]), parse("cats")).hits] == [post]
+
+
+def test_having_declared_no_wish_is_nothing_to_be_found_by(tmp_path):
+    posts = [indexed(1, "cats", consent="none"), indexed(2, "cats", consent="noindex"), indexed(3, "cats")]
+    index = write(tmp_path / "index", posts)
+    assert index.holds("marks", "consent=noindex")
+    assert not index.holds("marks", "consent=none")
+
+
 def test_every_page_is_there_once_and_one_beyond_the_last_is_the_last(tmp_path):
     index = write(tmp_path / "index", [indexed(n, f"cats and number {n}", minute=n) for n in range(25)])
     pages = [search(index, parse("cats"), page=page) for page in (1, 2, 3)]
@@ -319,3 +344,18 @@ def test_erasing_that_was_cut_short_is_finished_by_the_next_change(tmp_path, mon
     assert files_hold(folder, b"xylophonist")
     assert change(folder, *minute, [gone]) == 0
     assert files_hold(folder, b"xylophonist") == []
+
+
+def test_what_was_erased_can_be_taken_off_the_disk_later(tmp_path):
+    folder = tmp_path / "index"
+    write(folder, [indexed(1, "xylophonist"), indexed(2, "cats", minute=2)])
+    with IndexWriter(folder, open_index(folder).state) as writer:
+        writer.replace(NOON, NOON + timedelta(minutes=1), [IndexedPost(uid="x:1", created_at=NOON, deleted=True)])
+        writer.finish(setup="", tables={}, purge=False)
+    index = open_index(folder)
+    assert search(index, parse("xylophonist")).total == 0
+    assert files_hold(folder, b"xylophonist")
+    with IndexWriter(folder, index.state) as writer:
+        writer.finish_erasing()
+    assert files_hold(folder, b"xylophonist") == []
+    assert [hit.post.uid for hit in search(open_index(folder), parse("")).hits] == ["x:2"]

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,3 +64,18 @@ def test_every_stemmer_is_there(language):
 def test_forms_of_a_word_share_their_stem():
     assert stem("teaching", "en") == stem("teaches", "en") == "teach"
     assert stem("bibliotheken", "de") == stem("bibliothek", "de")
+
+
+@given(st.one_of(st.text(max_size=80), st.text(st.characters(max_codepoint=127), max_size=200)))
+def test_the_quick_ways_through_plain_text_find_what_the_thorough_one_does(text):
+    found, spans = places(text)
+    assert found == words(text)
+    if text.isascii():
+        thorough = list(re.finditer(r"\w+(?:'(?:[dmst]|ll|re|ve)(?!\w))?", text.lower(), re.ASCII))
+        assert spans == [match.span() for match in thorough]
+        assert found == [plain(match[0]) for match in thorough]
+
+
+def test_words_stand_where_they_were_written_though_folding_moves_others():
+    text = "İ… Straße ﬁne don't"
+    assert [text[start:end] for start, end in places(text)[1]] == ["İ", "Straße", "ﬁne", "don't"]

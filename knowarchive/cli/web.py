@@ -1,0 +1,37 @@
+"""`knowarchive web`: the reading room."""
+
+import contextlib
+
+import click
+
+from knowarchive.cli import Context
+from knowarchive.cli.output import tell
+
+PORT = 8765
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others can read elsewhere.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=PORT, show_default=True, help="0 takes any free one.")
+@click.option("--name", "names", multiple=True, metavar="HOST", help="A host name to answer to; can be given again.")
+@click.pass_obj
+def command(context: Context, host: str, port: int, names: tuple[str, ...]) -> None:
+    """Read the archive in a browser.
+
+    Pages, search, feeds and an API, which only read. It listens on this machine alone, unless --host says otherwise; to
+    others it does not show what people do not want shown.
+    """
+    config = context.config  # before what is heavy, so that a mistake is said at once
+    from knowarchive.web.server import is_loopback, listen, serve
+
+    with contextlib.suppress(KeyboardInterrupt), listen(host, port) as opened:  # to be stopped is how it ends
+        address, taken = opened.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        if not is_loopback(address):
+            tell("Note: others can read this; posts of X are shown as they were archived")
+        serve(
+            config,
+            opened,
+            names,
+            on_ready=lambda: click.echo(f"The reading room is at http://{shown}:{taken}/ (stop it with Ctrl-C)"),
+        )

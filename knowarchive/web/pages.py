@@ -1,0 +1,396 @@
+"""The pages: what each reads, and what its template shows of it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from starlette.responses import Response
+
+from knowarchive.web import calendar, cards, citations, narrowing, places, wishes
+from knowarchive.web.answering import Asked, NotHereError, page
+from knowarchive.web.catalogue import LARGEST_CONVERSATION, LATELY, LONGEST_CHAIN
+from knowarchive.web.room import moment
+from transcripts.model import Transcript
+from transcripts.search.language import Query, parse
+from transcripts.search.posts import IndexedPost
+from transcripts.search.results import Results, search
+from transcripts.writers import as_html
+from transcripts.writers.references import NETWORKS, profile_url
+from transcripts.writers.text import clean_line, safe_url, show_url
+
+ON_A_PAGE = 20  # posts, links
+LATEST = 8  # sessions on the first page
+REGULARS = 24
+FEED = 50  # posts in a feed
+SORTS = ("relevance", "newest", "oldest")
+
+
+def home(asked: Asked) -> Response:
+    """The chats, the latest sessions, and what is being talked about."""
+    catalogue = asked.now.catalogue
+    chats = catalogue.rows("chats")
+    sessions = catalogue.rows("sessions", chat=None, limit=LATEST, offset=0)
+    newest = max((row["ended"] for row in chats), default=0)
+    own = {tag.casefold() for chat in asked.room.config.chat for tag in chat.hashtags}
+    tags = [row for row in catalogue.rows("tags", lately=LATELY, limit=40) if row["tag"] not in own][:16]
+    shared = catalogue.rows("popular_links", **_any(since=newest - LATELY), limit=6, offset=0)
+    return page(
+        "home.html",
+        asked.room,
+        {
+            "chats": [(row, _title(asked, row["name"])) for row in chats],
+            "sessions": [(row, _title(asked, row["chat"])) for row in sessions],
+            "questions": _questions(asked, sessions[0]["chat"], sessions[0]["date"]) if sessions else [],
+            "tags": tags,
+            "links": [_link(row, []) for row in shared],
+            "moment": moment,
+        },
+    )
+
+
+def chat(asked: Asked) -> Response:
+    """A chat: its years, sessions, regulars and links."""
+    name = asked.step("chat")
+    catalogue = asked.now.catalogue
+    row = next((one for one in catalogue.rows("chats") if one["name"] == name), None)
+    configured = asked.room.config.find_chat(name)
+    if row is None and configured is None:
+        raise NotHereError(f"No chat is called {clean_line(name)[:80]!r}.")
+    sessions = catalogue.rows("sessions", chat=name, limit=100_000, offset=0)
+    return page(
+        "chat.html",
+        asked.room,
+        {
+            "chat": name,
+            "title": _title(asked, name),
+            "row": row,
+            "moment": moment,
+            "years": calendar.years((one["date"], one["posts"]) for one in sessions),
+            "sessions": sessions,
+            "regulars": catalogue.rows("members", chat=name, limit=REGULARS),
+            "links": [_link(one, []) for one in catalogue.rows("popular_links", **_any(chat=name), limit=8, offset=0)],
+        },
+    )
+
+
+def session(asked: Asked) -> Response:
+    """A session's transcript, as the writer makes it, in the room's frame."""
+    transcript, values = _transcript(asked)
+    around = asked.now.catalogue.one("neighbours", chat=transcript.window.chat, date=transcript.window.label)
+    return page("session.html", asked.room, {**values, "around": around, "chat": transcript.window.chat})
+
+
+def question(asked: Asked) -> Response:
+    """One question of a session with every answer to it."""
+    transcript, values = _transcript(asked)
+    label = asked.step("label")
+    parts = values["parts"]
+    assert isinstance(parts, list)
+    number = next((number for number, part in enumerate(parts) if part.label == label), None)
+    if number is None:
+        raise NotHereError(
+            f"{transcript.window.chat} {transcript.window.label} has no question {clean_line(label)[:20]!r}."
+        )
+    labels = [part.label for part in parts if part.label]
+    place = labels.index(label)
+    return page(
+        "question.html",
+        asked.room,
+        {
+            **values,
+            "chat": transcript.window.chat,
+            "part": parts[number],
+            "before": labels[place - 1] if place else None,
+            "after": labels[place + 1] if place + 1 < len(labels) else None,
+        },
+    )
+
+
+def found(asked: Asked) -> Response:
+    """The search page; with `part=results` only what changes on it while somebody types."""
+    typed, query, results = look(asked)
+    values = {
+        "query": typed[:1000],
+        "results": results,
+        "hits": [cards.show(hit.post, passage=hit.passage, also=hit.also) for hit in results.hits],
+        "facets": narrowing.facets(query, results.facets, asked.value("sort")),
+        "conditions": narrowing.conditions(query, asked.value("sort")),
+        "reading": query.reading,
+        "read_otherwise": bool(query.reading) and query.reading != " ".join(typed.split()),
+        "sort": results.sort,
+        "sorts": SORTS,
+        "first": (results.page - 1) * ON_A_PAGE + 1,
+        "empty": not asked.now.index.state.posts,
+        **_pages("/search", {"q": typed[:1000], "sort": asked.value("sort")}, results.page, results.pages),
+    }
+    return page("results.html" if asked.value("part") == "results" else "search.html", asked.room, values)
+
+
+def feed(asked: Asked) -> Response:
+    """What a search finds, the newest first, as an Atom feed (RFC 4287)."""
+    typed = asked.value("q")
+    query = _asked_for(asked, typed)
+    results = search(asked.now.index, query, sort="newest", limit=FEED)
+    base = str(asked.request.base_url).rstrip("/")
+    return page(
+        "feed.xml",
+        asked.room,
+        {
+            "base": base,
+            "reading": query.reading,
+            "address": base + places.with_values("/search.atom", {"q": typed[:1000]}),
+            "page_address": base + places.search_page(typed[:1000], sort="newest"),
+            "hits": [
+                (hit.post, cards.card(hit.post), cards.place(hit.post))
+                for hit in results.hits
+                if hit.post.text is not None
+            ],
+            "updated": results.hits[0].post.created_at if results.hits else moment(0),
+        },
+    )
+
+
+def person(asked: Asked) -> Response:
+    """Somebody on all their networks: what they said or what was addressed to them, whom they answer, who answers."""
+    catalogue = asked.now.catalogue
+    found = catalogue.one("person", key=asked.step("key"))
+    if found is None:
+        raise NotHereError("The archive holds no post of this account.")
+    who = {"person": found["person"]}
+    accounts = catalogue.rows("accounts", **who)
+    shown = "addressed" if asked.value("show") == "addressed" else "said"
+    counts = {name: _total(asked, f"count_{name}", **who) for name in ("said", "addressed")}
+    pages = max(1, -(-counts[shown] // ON_A_PAGE))
+    number = min(asked.page, pages)
+    uids = catalogue.rows(shown, **who, limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE)
+    here = places.person_page(found["person"])
+    return page(
+        "person.html",
+        asked.room,
+        {
+            "name": clean_line(accounts[0]["name"] or accounts[0]["handle"] or "Unknown account"),
+            "accounts": [_account(row) for row in accounts],
+            "counts": counts,
+            "shown": shown,
+            "here": here,
+            "chats": [(row, _title(asked, row["chat"])) for row in catalogue.rows("memberships", **who)],
+            "answered": catalogue.rows("answered", **who, limit=12),
+            "answering": catalogue.rows("answering", **who, limit=12),
+            "links": [_link(row, []) for row in catalogue.rows("links", **_any(**who), limit=6, offset=0)],
+            "posts": list(map(cards.show, asked.now.posts([row["uid"] for row in uids]))),
+            **_pages(here, {"show": "addressed" if shown == "addressed" else ""}, number, pages),
+        },
+    )
+
+
+def conversation(asked: Asked) -> Response:
+    """The whole reply tree that a post is part of, the post marked."""
+    uid = asked.step("uid")
+    catalogue = asked.now.catalogue
+    post = one_post(asked)
+    above = catalogue.one("above", uid=uid, longest=LONGEST_CHAIN)
+    root = above["uid"] if above else uid
+    below = [row["uid"] for row in catalogue.rows("below", uid=root, limit=LARGEST_CONVERSATION)]
+    posts = {one.uid: one for one in asked.now.posts([uid, root, *below])}
+    tree = cards.threaded(posts, root if root in posts else uid)
+    if all(one.uid != uid for _, one in tree):  # deeper than a page shows: from it on
+        tree = cards.threaded(posts, uid)
+    return page(
+        "conversation.html",
+        asked.room,
+        {
+            "post": cards.show(post),
+            "missing": tree[0][1].reply_to,
+            "posts": [cards.show(one, depth=depth, asked=one.uid == uid) for depth, one in tree],
+            "cut": len(below) >= LARGEST_CONVERSATION,
+            "places_of": cards.place(post),
+        },
+    )
+
+
+def links(asked: Asked) -> Response:
+    """Every link that was ever shared, by whom, and in answer to what."""
+    catalogue = asked.now.catalogue
+    chosen = {name: asked.value(name)[:300] or None for name in ("chat", "host", "person")}
+    popular = asked.value("sort") == "people"
+    total = _total(asked, "count_links", **_any(**chosen))
+    pages = max(1, -(-total // ON_A_PAGE))
+    number = min(asked.page, pages)
+    order = "popular_links" if popular else "links"
+    rows = catalogue.rows(order, **_any(**chosen), limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE)
+    shares = catalogue.rows("shares", pages=json.dumps([row["page"] for row in rows]))
+    spots = {row["uid"]: row for row in catalogue.rows("places", uids=json.dumps([row["uid"] for row in shares]))}
+    shared: dict[str, list[Any]] = {}
+    for share in shares:
+        shared.setdefault(share["page"], []).append((share, spots.get(share["uid"])))
+    values: dict[str, str | None] = {**chosen, "sort": "people" if popular else None}
+    return page(
+        "links.html",
+        asked.room,
+        {
+            "total": total,
+            "links": [_link(row, shared.get(row["page"], [])) for row in rows],
+            "chosen": [
+                (name, value, places.with_values("/links", {**values, name: None}))
+                for name, value in chosen.items()
+                if value
+            ],
+            "hosts": [
+                (row, places.with_values("/links", {**values, "host": row["host"]}))
+                for row in catalogue.rows("hosts", **_any(**chosen), limit=12)
+            ],
+            "popular": popular,
+            "by_people": places.with_values("/links", {**values, "sort": "people"}),
+            "by_time": places.with_values("/links", {**values, "sort": None}),
+            "moment": moment,
+            **_pages("/links", values, number, pages),
+        },
+    )
+
+
+def cite_post(asked: Asked) -> Response:
+    """A post as a citation: `format` is csl or bibtex."""
+    return _cited(asked, citations.cite_post(one_post(asked)))
+
+
+def cite_session(asked: Asked) -> Response:
+    """A transcript as a citation: `format` is csl or bibtex."""
+    transcript = asked.room.transcript(asked.now, asked.step("chat"), asked.step("date"))
+    return _cited(asked, citations.cite_transcript(transcript))
+
+
+def one_post(asked: Asked) -> IndexedPost:
+    """The post whose uid is in the path.
+
+    Raises:
+        NotHereError: there is none, or its author does not want it shown.
+    """
+    post = asked.now.post(asked.step("uid"))
+    if post is None or (asked.room.public and not wishes.may_be_shown(post.consent)):
+        raise NotHereError("The archive holds no such post.")
+    return post
+
+
+def look(asked: Asked, limit: int = ON_A_PAGE) -> tuple[str, Query, Results]:
+    """What is asked for with `q`, `sort` and `page`: as typed, as read, and what is found."""
+    typed = asked.value("q")
+    query = _asked_for(asked, typed)
+    wanted = asked.value("sort")
+    sort = next((one for one in SORTS if one == wanted), "relevance")
+    results = search(asked.now.index, query, sort=sort, page=asked.page, limit=limit)  # type: ignore[arg-type]
+    return typed, parse(typed), replace(results, query=parse(typed))
+
+
+def _asked_for(asked: Asked, typed: str) -> Query:
+    return wishes.findable(parse(typed)) if asked.room.public else parse(typed)
+
+
+def _cited(asked: Asked, item: dict[str, Any]) -> Response:
+    if asked.value("format") == "csl":
+        kind, text = "application/vnd.citationstyles.csl+json", json.dumps([item], ensure_ascii=False, indent=2)
+    else:
+        kind, text = "text/plain; charset=utf-8", citations.bibtex(item)
+    return Response(text.encode("utf-8", "replace"), media_type=kind)
+
+
+def _transcript(asked: Asked) -> tuple[Transcript, dict[str, Any]]:
+    transcript = asked.room.transcript(asked.now, asked.step("chat"), asked.step("date"))
+    keys = [account.key for person in transcript.participants for account in person.accounts]
+    known = {row["key"] for row in asked.now.catalogue.rows("known", keys=json.dumps(keys))}  # others only repeated
+
+    def page_of(key: str) -> str | None:
+        return places.person_page(key) if key in known else None
+
+    return transcript, as_html.page_values(transcript, page_of)
+
+
+def _questions(asked: Asked, chat: str, date: str) -> list[tuple[str, str, str]]:
+    """The questions of a session: label, words, address."""
+    rows = asked.now.catalogue.rows("questions", chat=chat, date=date)
+    topics: dict[str, str] = {}
+    for row in rows:
+        topics.setdefault(row["topic"], row["uid"])
+    texts = {post.uid: clean_line(post.text or "") for post in asked.now.posts([*topics.values()])}
+    return [
+        (topic, texts[uid], places.question_page(chat, date, topic)) for topic, uid in topics.items() if texts.get(uid)
+    ]
+
+
+def _link(row: Any, shares: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+    title = clean_line(row["title"] or "")
+    return {
+        "href": safe_url(row["url"]),
+        "title": title or show_url(row["url"]),
+        "shown": show_url(row["url"]) if title else None,
+        "people": row["people"],
+        "last": row["last"],
+        "shares": [
+            {
+                "who": _called(share),
+                "person": places.person_page(share["person"]) if share["person"] else None,
+                "post": places.post_page(share["uid"]),
+                "at": moment(share["at"]),
+                "place": _spot(spot),
+            }
+            for share, spot in shares
+        ],
+    }
+
+
+def _spot(row: Any) -> tuple[str, str] | None:
+    """Where a link was shared, as closely as is known."""
+    if row is None:
+        return None
+    if row["session"] is None:
+        return f"#{row['chat']}", places.chat_page(row["chat"])
+    words = f"{row['chat']} {row['session']}"
+    if (row["topic"] or "").startswith("Q"):
+        return f"{words} {row['topic']}", places.question_page(row["chat"], row["session"], row["topic"])
+    return words, places.session_page(row["chat"], row["session"])
+
+
+def _account(row: Any) -> tuple[str, str, str | None, int]:
+    """An account: handle, network, address, posts."""
+    handle = clean_line(row["handle"] or "").removeprefix("@") or None
+    uid = None if row["key"].partition(":")[2].startswith("@") else row["key"]
+    return (
+        f"@{handle}" if handle else "an account",
+        NETWORKS.get(row["platform"], clean_line(row["platform"])),
+        profile_url(row["platform"], handle, uid),
+        row["posts"],
+    )
+
+
+def _called(row: Any) -> str:
+    handle = clean_line(row["handle"] or "").removeprefix("@")
+    return f"@{handle}" if handle else clean_line(row["name"] or "") or "somebody"
+
+
+def _title(asked: Asked, name: str) -> str:
+    configured = asked.room.config.find_chat(name)
+    return clean_line(configured.title) if configured and configured.title else f"#{clean_line(name)}"
+
+
+def _total(asked: Asked, statement: str, **values: Any) -> int:
+    row = asked.now.catalogue.one(statement, **values)
+    return int(row["total"]) if row else 0
+
+
+def _any(**values: Any) -> dict[str, Any]:
+    """What links can be chosen by, the rest open."""
+    return {"chat": None, "host": None, "person": None, "since": None, **values}
+
+
+def _pages(path: str, values: dict[str, str | None] | dict[str, str], number: int, pages: int) -> dict[str, Any]:
+    """Where the pages before and after are."""
+
+    def at(other: int) -> str:
+        return places.with_values(path, {**values, "page": other if other > 1 else None})
+
+    return {
+        "page": number,
+        "pages": pages,
+        "previous": at(number - 1) if number > 1 else None,
+        "next": at(number + 1) if number < pages else None,
+    }

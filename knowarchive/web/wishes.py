@@ -1,0 +1,39 @@
+"""What people declared about being shown to others, where the room is open to more than the archive's owner. Pure."""
+
+from dataclasses import replace
+
+from msgspec import structs
+
+from knowarchive.model import Post, without_content
+from transcripts.model import SessionPosts
+from transcripts.search.language import Query, Term
+
+NOT_SHOWN = ("noarchive", "no-unauthenticated")
+NOT_FOUND = (*NOT_SHOWN, "noindex")
+
+
+def may_be_shown(consent: str | None) -> bool:
+    """Whether a post may stand on a page that others read."""
+    return consent not in NOT_SHOWN
+
+
+def findable(query: Query) -> Query:
+    """The query without the posts of those who do not want to be found."""
+    return query.narrowed(*(Term("filter", wish, "consent", negated=True) for wish in NOT_FOUND))
+
+
+def heeded(session: SessionPosts) -> SessionPosts:
+    """A session in which a placeholder stands for each post that may not be shown."""
+    return replace(
+        session,
+        posts=tuple(map(_placeholder, session.posts)),
+        context=tuple(map(_placeholder, session.context)),
+    )
+
+
+def _placeholder(post: Post) -> Post:
+    if may_be_shown(post.consent):
+        return post
+    return structs.replace(
+        without_content(post), author_uid=None, author_handle=None, author_name=None, visibility="blocked"
+    )

@@ -1,0 +1,154 @@
+"""An archive that is empty, changes, is busy or broken, and readers who are not its owner."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from knowarchive.config import load_config
+from knowarchive.web import answering
+from knowarchive.web.room import Room, every_post
+from pipelines.indexing import bring_up_to_date, index_folder
+from tests.archives import open_archive, store
+from tests.web.conftest import CONFIG, DATE, ODD, posts, said, served
+from tests.web.page import Page
+from transcripts.search.index import IndexWriter
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A configuration with an archive to be changed."""
+    (tmp_path / "knowarchive.toml").write_text(CONFIG)
+    store(open_archive(tmp_path), posts(), chat="lampchat")
+    return tmp_path
+
+
+def open_room(folder, **options):
+    room = Room(load_config(folder / "knowarchive.toml"), **options)
+    room.refresh()
+    return room
+
+
+def test_an_empty_archive_says_what_to_do(tmp_path):
+    (tmp_path / "knowarchive.toml").write_text(CONFIG)
+    with served(open_room(tmp_path)) as client:
+        assert "knowarchive import FILE" in client.get("/").text
+        assert "no posts in the archive" in client.get("/search?q=lamp").text
+        assert "no posts of this chat" in client.get("/chats/lampchat").text
+        assert client.get("/links").status_code == client.get("/search.atom").status_code == 200
+        assert client.get("/api/search").json()["total"] == 0
+        assert client.get(f"/chats/lampchat/{DATE}").status_code == 404
+
+
+def test_while_there_is_no_index_yet_readers_are_asked_to_wait(own):
+    room = Room(load_config(own / "knowarchive.toml"))
+    with IndexWriter(index_folder(room.config)), served(room, wait=False) as client:
+        for path in ("/", "/search?q=lamp", "/search.atom", f"/chats/lampchat/{DATE}", "/posts/x:1"):
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "5"
+            assert "Traceback" not in answer.text
+        assert client.get("/api/chats").json()["error"]["status"] == 503
+
+
+def test_new_posts_are_there_after_a_look(own):
+    room = open_room(own)
+    before = room.now
+    room.refresh()
+    assert room.now is before
+    store(open_archive(own), [said("x:900", 26, "A2: a torch, at last", author_handle="eve")], chat="lampchat")
+    room.refresh()
+    assert room.now is not before
+    with served(room) as client:
+        assert client.get("/api/search?q=torch").json()["total"] == 1
+        assert "a torch, at last" in client.get(f"/chats/lampchat/{DATE}").text
+
+
+def test_readers_are_answered_while_the_index_is_built_anew(own):
+    room = open_room(own)
+    with served(room) as client:
+        builder = threading.Thread(
+            target=bring_up_to_date, args=(open_archive(own), room.config), kwargs={"rebuild": True}
+        )
+        builder.start()
+        found = [client.get("/api/search?q=burns").json()["total"] for _ in range(20)]
+        builder.join()
+        found.append(client.get("/api/search?q=burns").json()["total"])
+        assert found == [45] * 21
+
+
+def test_a_damaged_index_is_built_anew(own):
+    room = open_room(own)
+    folder = index_folder(room.config)
+    (folder / room.now.index.state.folder / "meta.json").write_text("{")
+    again = open_room(own)
+    assert again.now is not None
+    assert len(list(every_post(again.now.index))) == len(posts())
+
+
+def test_a_half_copied_archive_is_told_of_and_the_rest_is_shown(own):
+    room = open_room(own)
+    for file in (own / "archive" / "posts").rglob("*.parquet"):
+        file.unlink()
+    with served(room) as client:
+        answer = client.get(f"/chats/lampchat/{DATE}")
+        assert answer.status_code == 503
+        assert "Traceback" not in answer.text
+        assert client.get("/api/search?q=burns").json()["total"] == 45
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_a_half_copied_archive_without_an_index_is_told_of(own, public):
+    first = next((own / "archive" / "posts").rglob("*.parquet"))
+    store(open_archive(own), [said("x:900", 26, "A2: a torch")], chat="lampchat")  # what is torn is not the last entry
+    first.unlink()
+    room = open_room(own, public=public)
+    assert room.now is None
+    with served(room, wait=False) as client:
+        answer = client.get("/")
+        assert answer.status_code == 503
+        assert "Traceback" not in answer.text
+        assert (str(own) in answer.text) is not public  # folders are nobody else's business
+
+
+def test_reading_writes_nothing_into_the_archive(own):
+    def held(folder: Path):
+        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*")}
+
+    before = held(own / "archive")
+    with served(open_room(own)) as client:
+        for path in ("/", f"/chats/lampchat/{DATE}", "/people/x:101", "/search?q=lamp", "/links", "/posts/x:1"):
+            assert client.get(path).status_code == 200
+    assert held(own / "archive") == before
+
+
+def test_what_takes_too_long_is_given_up(own, monkeypatch):
+    monkeypatch.setattr(answering, "PATIENCE", 0.2)
+    room = open_room(own)
+    with served(room) as client, room._reading:  # as by somebody who reads a very long session
+        answer = client.get(f"/chats/lampchat/{DATE}")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert client.get("/").status_code == 200
+
+
+def test_every_post_of_the_index_is_read_once(room, client):
+    uids = [post.uid for post in every_post(room.now.index)]
+    assert sorted(uids) == sorted(post.uid for post in posts())
+
+
+def test_others_do_not_find_those_who_do_not_want_to_be_found(own):
+    mine, others = open_room(own), open_room(own, public=True)
+    with served(mine) as client:
+        assert client.get("/api/search?q=never").json()["total"] == 2
+        assert "never to be shown" in client.get(f"/chats/lampchat/{DATE}").text
+    with served(others) as client:
+        assert client.get("/api/search?q=never").json()["total"] == 0
+        assert "never" not in Page(client.get("/search?q=never+OR+burns").text).text.replace("never OR burns", "")
+        assert client.get("/search.atom?q=never").text.count("<entry>") == 0
+        session = client.get(f"/chats/lampchat/{DATE}").text
+        assert "never to be found" in session
+        assert "never to be shown" not in session
+        assert "dora" not in session
+        for path in ("/posts/x:9", "/api/posts/x:9", "/cite/posts/x:9", "/people/x:104"):
+            assert client.get(path).status_code == 404
+        assert ODD in client.get("/api/search?q=candles").text
