@@ -23,6 +23,7 @@ CHAT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it becomes file names, an
 DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)")
 LONGEST_DURATION = timedelta(days=31)
 LONGEST_MARGIN = timedelta(days=7)
+LONGEST_REFRESH = timedelta(days=366)
 MARKS_IN_HASHTAGS = "_·・\u200c\u200d"  # besides letters, digits and the marks on them; the last two join letters
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 ACCOUNT = re.compile(r"(x|bluesky):@?[^@\s]+|mastodon:@?[^@\s]+@[^@\s]+")
@@ -30,6 +31,7 @@ OBJECT_STORES = frozenset({"s3", "s3a", "gs", "az", "abfs", "abfss"})
 LARGEST = 1_000_000  # bytes; what is larger is something else
 MOST_REQUESTS, MOST_MINUTES, MOST_DOLLARS = 1_000_000, 24 * 60, 1_000_000
 FIRST_YEAR, LAST_YEAR = 1970, 2200
+SAME_DAY = "same day"  # the last half hour of the UTC day on which a session closes: X charges a post once a day
 ANCHOR = date(2006, 1, 2)
 """Where a rule without `from` starts: a Monday, older than any hashtag. INTERVAL and COUNT are counted from it."""
 UNTIL_IN_UTC = re.compile(r"UNTIL=(\d{8}T\d{6})Z", re.IGNORECASE)
@@ -51,6 +53,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     platform: Literal["x", "bluesky", "mastodon"]
     server: str = ""
 
+    @property
+    def name(self) -> str:
+        """How the ledger calls it: its network, and its server where it is not the network's own."""
+        return f"{self.platform}:{self.server}" if self.server else self.platform
+
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"since": "from"}):
     """A stretch of a chat's history with one RFC 5545 rule. `since` anchors it; `until` is its last day."""
@@ -58,6 +65,20 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     rule: str
     since: date | None = None
     until: date | None = None
+
+
+class Occasion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one session has of its own. `date` and `start` are local; a `start` that no rule gives is an extra session."""
+
+    date: date
+    start: str = ""
+    duration: str = ""  # of an extra session; else the chat's
+    topic: str = ""
+    guests: tuple[str, ...] = ()
+
+    @property
+    def clock(self) -> time | None:
+        return time.fromisoformat(self.start) if self.start else None
 
 
 class Chat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,6 +91,8 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     duration: str = "1h"
     moderators: tuple[str, ...] = ()
     source: tuple[Source, ...] = ()
+    skip: tuple[date, ...] = ()  # local dates on which the schedule holds no session
+    session: tuple[Occasion, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -90,6 +113,20 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def margins(self) -> tuple[timedelta, timedelta]:
         """How far before the start and after the end a session reaches."""
         return parse_duration(self.margin[0]), parse_duration(self.margin[1])
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the scheduled work happens. Steps of `refresh` are durations after a session closed, or `SAME_DAY`."""
+
+    poll: str = "5m"
+    refresh: tuple[str, ...] = (SAME_DAY, "1d", "7d", "30d")
+    maintain: str = "FREQ=WEEKLY;BYDAY=SU;BYHOUR=4;BYMINUTE=0"  # in UTC
+    port: int = 4200  # of the embedded server, on loopback
+    health: int = 4201  # where /healthz is answered, on loopback
+
+    @property
+    def poll_every(self) -> timedelta:
+        return parse_duration(self.poll)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,6 +150,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     chat: tuple[Chat, ...] = ()
     person: tuple[Identity, ...] = ()
     limits: Limits = Limits()
+    schedule: Policy = Policy()
     path: Path = DEFAULT_PATH
 
     def find_chat(self, name: str) -> Chat | None:
@@ -203,6 +241,7 @@ def load_config(path: Path) -> Config:
     try:
         _check_archive(config)
         _check_chats(config.chat)
+        _check_policy(config.schedule)
         _check_people(config.person)
         _check_limits(config.limits)
     except ConfigError as error:
@@ -250,6 +289,8 @@ _TABLES: dict[tuple[str, ...], type[msgspec.Struct]] = {
     ("chat",): Chat,
     ("chat", "source"): Source,
     ("chat", "schedule"): Rule,
+    ("chat", "session"): Occasion,
+    ("schedule",): Policy,
     ("person",): Identity,
     ("limits",): Limits,
 }
@@ -259,6 +300,8 @@ _HEADINGS = {
     ("chat",): "[[chat]]",
     ("chat", "source"): "[[chat.source]]",
     ("chat", "schedule"): "the rules of schedule",
+    ("chat", "session"): "[[chat.session]]",
+    ("schedule",): "[schedule]",
     ("person",): "[[person]]",
     ("limits",): "[limits]",
 }
@@ -275,6 +318,9 @@ _EXAMPLES = {
     "margin": 'margin = ["15m", "30m"]',
     "schedule": f'schedule = "{EXAMPLE_RULE}"',
     "moderators": 'moderators = ["x:handle"]',
+    "date": "date = 2015-05-19, without quotes",
+    "skip": "skip = [2015-12-22], without quotes",
+    "refresh": f'refresh = ["{SAME_DAY}", "1d", "7d", "30d"]',
     "accounts": 'accounts = ["x:handle", "bluesky:handle", "mastodon:handle@server"]',
 }
 _TYPES = {
@@ -303,8 +349,8 @@ def _explain(message: str, document: Mapping[str, Any]) -> str:
     key = next((str(step) for step in reversed(steps) if isinstance(step, str)), "")
     table = steps[: len(steps) - 1 - steps[::-1].index(key)] if key else []
     where = f"`{key}` in {_place(table, document)}"
-    if steps in (["chat"], ["person"], [*table, "source"]) and "got `object`" in problem:
-        heading = _HEADINGS["chat", "source"] if key == "source" else _HEADINGS[key,]
+    if steps in (["chat"], ["person"], [*table, "source"], [*table, "session"]) and "got `object`" in problem:
+        heading = _HEADINGS["chat", key] if key in {"source", "session"} else _HEADINGS[key,]
         return f"{where} is a table of its own; write {heading} with two brackets"
     remedy = f"; write {_EXAMPLES[key]}" if key in _EXAMPLES else ""
     if wrong := re.fullmatch(r"Expected `([^`]+)`, got `([^`]+)`", problem):
@@ -353,7 +399,7 @@ def _place(steps: Sequence[str | int], document: Mapping[str, Any]) -> str:
             one = document["person"][number]
             name = one.get("name") if isinstance(one, dict) else None
             return f'person "{name}"' if isinstance(name, str) else f"person {number + 1}"
-        case [("archive" | "limits") as name]:
+        case [("archive" | "limits" | "schedule") as name]:
             return f"[{name}]"
     return "the file"
 
@@ -469,6 +515,49 @@ def _check_times(chat: Chat) -> None:
             raise ConfigError(f'margin "{text}" is more than {LONGEST_MARGIN.days}d')
     for rule in chat.rules:
         _check_rule(rule, chat.zone)
+    for occasion in chat.session:
+        _check_occasion(occasion)
+
+
+def _check_occasion(occasion: Occasion) -> None:
+    where = f"session {occasion.date}"
+    try:
+        _ = occasion.clock
+    except ValueError as error:
+        raise ConfigError(
+            f'{where}: start "{occasion.start}" is not a time of the day; write start = "19:00"'
+        ) from error
+    if occasion.duration:
+        if not occasion.start:
+            raise ConfigError(f"{where}: a duration needs a start, as only an extra session has its own")
+        if not timedelta(minutes=1) <= parse_duration(occasion.duration) <= LONGEST_DURATION:
+            raise ConfigError(f'{where}: duration "{occasion.duration}" is not between 1m and {LONGEST_DURATION.days}d')
+    if CONTROL.search(occasion.topic):
+        raise ConfigError(f"{where}: the topic holds a line break or control character; write it on one line")
+    for guest in occasion.guests:
+        if not ACCOUNT.fullmatch(guest):
+            raise ConfigError(
+                f'{where}: guest "{guest}" is not known; write "x:handle", "bluesky:handle" or "mastodon:handle@server"'
+            )
+
+
+def _check_policy(policy: Policy) -> None:
+    if not timedelta(minutes=1) <= policy.poll_every <= timedelta(hours=1):
+        raise ConfigError(f'[schedule]: poll "{policy.poll}" is not between 1m and 1h')
+    for step in policy.refresh:
+        if step != SAME_DAY and not timedelta(hours=1) <= parse_duration(step) <= LONGEST_REFRESH:
+            raise ConfigError(
+                f'[schedule]: refresh "{step}" is neither "{SAME_DAY}" nor between 1h and {LONGEST_REFRESH.days}d'
+            )
+    for name in ("port", "health"):
+        if not 1 <= getattr(policy, name) <= 65535:
+            raise ConfigError(f"[schedule]: {name} {getattr(policy, name)} is not between 1 and 65535")
+    if policy.port == policy.health:
+        raise ConfigError(f"[schedule]: port and health are both {policy.port}; give each its own")
+    try:
+        _check_rule(Rule(rule=policy.maintain), ZoneInfo("UTC"))
+    except ConfigError as error:
+        raise ConfigError(f"[schedule]: maintain: {error}") from error
 
 
 def _is_hashtag(tag: str) -> bool:

@@ -6,7 +6,7 @@ and asks for nothing that they hold. Sources fail apart from one another.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 import connectors
-from connectors.base import FetchError, Query, Report, Surroundings
+from connectors.base import FetchError, Limits, Query, Report, Surroundings
 from knowarchive import __version__
-from knowarchive.config import Chat, Source
+from knowarchive.config import Chat, Config, Source
 from knowarchive.model import Payload, Post
 from pipelines.erasing import erase_learnt
 from pipelines.understanding import understand_page
@@ -50,9 +50,19 @@ class Collected:
     deleted: int = 0  # posts that the network says are deleted, erased now
 
 
-def source_name(source: Source) -> str:
-    """How the ledger calls a source: its network, and its server where it is not the network's own."""
-    return f"{source.platform}:{source.server}" if source.server else source.platform
+def surroundings_of(config: Config, environ: Mapping[str, str]) -> Surroundings:
+    """What connectors may use of the world, as the configuration and the environment have it."""
+    return Surroundings(
+        secrets=environ,
+        state=config.state_dir,
+        user_agent=f"knowarchive/{__version__} (archives public hashtag chats)",
+        limits=Limits(
+            requests=config.limits.requests,
+            seconds=60 * config.limits.minutes,
+            dollars=config.limits.dollars_a_run,
+            dollars_a_month=config.limits.dollars_a_month,
+        ),
+    )
 
 
 def collect_session(
@@ -119,7 +129,7 @@ class SourceRun:
         self._surroundings = surroundings
         self._on_progress = on_progress
         self._source = source
-        self._name = source_name(source)
+        self._name = source.name
         self._kind = kind
         self._prefix = f"{'' if kind == 'collect' else kind + ':'}{chat.name}:{window.label}:{self._name}:"
         self._query = Query(tuple(tag.lstrip("#＃") for tag in chat.hashtags), window.opens, window.closes)

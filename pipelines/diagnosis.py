@@ -10,10 +10,11 @@ from pathlib import Path
 from knowarchive import __version__
 from knowarchive.config import Config
 from knowarchive.errors import KnowarchiveError
+from pipelines.standing import LOW_DISK
 from storage.archive import Archive
 
 LIBRARIES = ("deltalake", "duckdb", "pyarrow", "msgspec")
-LOW_DISK = 1 << 30  # bytes
+
 MANY_FILES = 64  # data files of one month
 
 

@@ -15,7 +15,7 @@ from pipelines.overrides import load_corrections
 from storage.archive import Archive
 from transcripts.build import build_transcript
 from transcripts.model import SessionPosts, Transcript, Window
-from transcripts.sessions import cut_by_activity, find_window, select, windows
+from transcripts.sessions import cut_by_activity, find_occasion, find_window, select, windows
 
 NAMES_REACH = timedelta(days=31)  # how long after a session the names of those who only repeated are looked for
 POSTS_AT_ONCE = 5_000  # posts in memory while sessions are listed
@@ -167,12 +167,15 @@ def load_profiles(
 
 def session_posts(chat: Chat, window: Window, posts: tuple[Post, ...], **rest: Any) -> SessionPosts:
     """The input of a transcript: what is known of the chat, with posts and the `rest` of `SessionPosts`."""
+    occasion = find_occasion(chat, window)
     return SessionPosts(
         window=window,
         title=chat.title or f"#{chat.hashtags[0].removeprefix('#')}",
         hashtags=tuple(tag.removeprefix("#") for tag in chat.hashtags),
         posts=posts,
         moderators=chat.moderators,
+        topic=(occasion.topic or None) if occasion else None,
+        guests=occasion.guests if occasion else (),
         **rest,
     )
 

@@ -13,7 +13,7 @@ from transcripts.crossposts import Folded, fold
 from transcripts.filing import Prepared, prepare
 from transcripts.model import UNSEEN, Copy, Entry, Filing, Question, SessionPosts, SharedLink, Transcript
 from transcripts.pages import page_of
-from transcripts.people import list_people, reposter_key
+from transcripts.people import find_guests, list_people, reposter_key
 from transcripts.reading import Reading
 from transcripts.threads import is_address_of_post
 
@@ -69,6 +69,8 @@ def build_from(prepared: Prepared, folded: Folded) -> Transcript:
         stats=_stats(entries, people=sum(one.posts > 0 for one in people), questions=questions, links=links),
         coverage=session.coverage,
         notes=prepared.notes,
+        topic=session.topic,
+        guests=find_guests(session.guests, people),
     )
 
 

@@ -35,7 +35,7 @@ class SessionPosts:
     `posts` are the originals made in the window that belong to the chat (see `sessions.select`), `context` posts
     outside it that they answer or quote, `reposts` who repeated any of `posts`, `accounts` the people by uid where
     known, `people` the accounts that the configuration joins. `coverage` are rows from the ledger, one for each source,
-    as `{"source", "status", ...}`.
+    as `{"source", "status", ...}`. `topic` and `guests` (as configured: "x:handle") are what was announced of it.
     """
 
     window: Window
@@ -48,6 +48,8 @@ class SessionPosts:
     moderators: tuple[str, ...] = ()  # as configured: "x:handle"
     people: tuple[Identity, ...] = ()
     coverage: tuple[Mapping[str, object], ...] = ()
+    topic: str | None = None
+    guests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,8 @@ class Transcript:
     stats: Mapping[str, int]
     coverage: tuple[Mapping[str, object], ...]
     notes: tuple[str, ...] = ()  # a line for each correction that could not be obeyed
+    topic: str | None = None  # what the session was announced to be about
+    guests: tuple[Person, ...] = ()  # in the configuration's order, whether or not they spoke
 
     def person_keys(self) -> dict[str, str]:
         """Each account's person, by their keys, for those who have several accounts."""

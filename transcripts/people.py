@@ -1,7 +1,7 @@
 """Who took part: one key for each account, whatever a source knew of it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -56,7 +56,7 @@ def profile_url(key: str, handle: str | None) -> str | None:
 
 
 def is_configured(key: str, handle: str | None, configured: Iterable[str]) -> bool:
-    """Say whether an account is one of the configured moderators, as in `x:handle` or `mastodon:handle@server`."""
+    """Say whether an account is one of the configured ones, as in `x:handle` or `mastodon:handle@server`."""
     platform, _, rest = key.partition(":")
     name = (handle or rest).removeprefix("@").casefold()
     server = rest.partition("://")[2].partition("/")[0].casefold()
@@ -65,6 +65,24 @@ def is_configured(key: str, handle: str | None, configured: Iterable[str]) -> bo
         wanted.partition(":")[0] == platform and wanted.partition(":")[2].removeprefix("@").casefold() in names
         for wanted in configured
     )
+
+
+def find_guests(configured: Iterable[str], people: Sequence[Person]) -> tuple[Person, ...]:
+    """The people announced as guests, each once: as they took part, or by their handle alone where they did not."""
+    found: dict[str, Person] = {}
+    for guest in configured:
+        platform, _, rest = guest.partition(":")
+        handle = rest.removeprefix("@")
+        absent = Person(f"{platform}:@{handle}", handle, None, profile_url(f"{platform}:@{handle}", handle))
+        took_part = (
+            person
+            for person in people
+            if any(is_configured(account.key, account.handle, (guest,)) for account in person.accounts)
+            or is_configured(person.key, person.handle, (guest,))
+        )
+        person = next(took_part, absent)
+        found.setdefault(person.key, person)
+    return tuple(found.values())
 
 
 def list_people(

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from dateutil.rrule import MONTHLY, YEARLY, rrule
 
-from knowarchive.config import ANCHOR, Chat, Rule, parse_rule
+from knowarchive.config import ANCHOR, Chat, Occasion, Rule, parse_duration, parse_rule
 from knowarchive.errors import UsageError
 from knowarchive.model import Post
 from transcripts.model import Window
@@ -35,7 +35,8 @@ def windows(chat: Chat, since: datetime, until: datetime) -> list[Window]:
 
     The rules are read as wall-clock times in the chat's own time zone (RFC 5545, 3.3.10), so a session at 21:00 stays
     at 21:00 when the clocks change. A time that the clocks skip moves forward by what they skip; of a time that they
-    repeat the first counts. A rule's DTSTART is its `from` at midnight, or `ANCHOR`.
+    repeat the first counts. A rule's DTSTART is its `from` at midnight, or `ANCHOR`. Dates to skip have no session of the
+    schedule; sessions that the configuration names with a start are added.
 
     The first session of a local date is named by the date, later ones `DATE@HHMM`. Where two sessions overlap with
     their margins, a post belongs to the nearer: the border is halfway between the end of one and the start of the next.
@@ -48,21 +49,27 @@ def windows(chat: Chat, since: datetime, until: datetime) -> list[Window]:
     Raises:
         ConfigError: a rule that is not RFC 5545.
     """
-    if not chat.rules or since >= until:
+    if not (chat.rules or chat.session) or since >= until:
         return []
     zone, (before, after), length = chat.zone, chat.margins, chat.length
     reach = timedelta(days=2) + before + after + length  # neighbours decide on labels and borders
     start, stop = _naive(since, zone, -reach), _naive(until, zone, reach)
-    starts = {
-        _localise(moment, zone)
+    lengths = {
+        _localise(moment, zone): length
         for rule in chat.rules
         for moment in _occurrences(rule, zone, start, stop)
         if (not rule.since or rule.since <= moment.date()) and (not rule.until or moment.date() <= rule.until)
+        if moment.date() not in chat.skip
     }
+    for occasion in chat.session:
+        moment = datetime.combine(occasion.date, occasion.clock or time())
+        if occasion.start and start <= moment <= stop:
+            own = parse_duration(occasion.duration) if occasion.duration else length
+            lengths.setdefault(_localise(moment, zone), own)
     found: list[Window] = []
     labels: set[str] = set()
-    for begin in sorted(starts):
-        end = begin + length
+    for begin in sorted(lengths):
+        end = begin + lengths[begin]
         label = _name(begin, zone, labels)
         if label is not None:
             found.append(Window(chat.name, label, begin, end, begin - before, end + after, chat.timezone))
@@ -92,6 +99,15 @@ def find_window(chat: Chat, label: str) -> Window | None:
         return exact
     wanted = datetime.combine(day, clock, chat.zone)
     return next((window for window in near if window.start == wanted), None)
+
+
+def find_occasion(chat: Chat, window: Window) -> Occasion | None:
+    """What the configuration says of this session alone: its topic and guests."""
+    local = window.start.astimezone(chat.zone)
+    for occasion in chat.session:
+        if occasion.date == local.date() and occasion.clock in {None, local.time()}:
+            return occasion
+    return None
 
 
 def cut_by_activity(

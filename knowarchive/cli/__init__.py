@@ -34,6 +34,8 @@ COMMANDS = {
     "index": ("knowarchive.cli.index", "Bring the search index up to date by hand."),
     "export": ("knowarchive.cli.export", "Write the data: JSON lines, CSV, Parquet, SQLite and others."),
     "web": ("knowarchive.cli.web", "Read the archive in a browser."),
+    "schedule": ("knowarchive.cli.schedule", "Keep every chat collected and refreshed on time."),
+    "status": ("knowarchive.cli.status", "Show what comes next, how each source does, what needs you."),
     "sql": ("knowarchive.cli.sql", "Ask DuckDB about the archive."),
     "replay": ("knowarchive.cli.replay", "Map the stored payloads again, offline."),
     "maintain": ("knowarchive.cli.maintain", "Fold and compact the archive, and delete what no reader needs."),

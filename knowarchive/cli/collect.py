@@ -12,8 +12,7 @@ from knowarchive.cli.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from connectors.base import Surroundings
-    from knowarchive.config import Chat, Config
+    from knowarchive.config import Chat
     from pipelines.collecting import Collected
     from transcripts.model import Window
 
@@ -48,8 +47,10 @@ def command(
     """
     config = context.config  # before the heavy imports: a wrong configuration is said at once
 
+    import os
+
     from knowarchive.errors import UsageError
-    from pipelines.collecting import collect_session
+    from pipelines.collecting import collect_session, surroundings_of
     from pipelines.sessions import require_chat
     from storage.archive import Archive
 
@@ -58,7 +59,7 @@ def command(
     chats = [require_chat(config, chat)] if chat else list(config.chat)
     check_sources(chats, platforms)
     now = datetime.now(UTC)
-    surroundings = surroundings_of(config)
+    surroundings = surroundings_of(config, os.environ)
     archive = Archive(config.archive_url, config.state_dir)
     results: list[Collected] = []
     with Progress(quiet=as_json) as progress:
@@ -72,26 +73,6 @@ def command(
                     tell_result(one, window, result)
     archive.tidy()
     return summarise(results, as_json=as_json)
-
-
-def surroundings_of(config: "Config") -> "Surroundings":
-    """What connectors may use of the world, as the configuration and the environment have it."""
-    import os
-
-    from connectors.base import Limits, Surroundings
-    from knowarchive import __version__
-
-    return Surroundings(
-        secrets=os.environ,
-        state=config.state_dir,
-        user_agent=f"knowarchive/{__version__} (archives public hashtag chats)",
-        limits=Limits(
-            requests=config.limits.requests,
-            seconds=60 * config.limits.minutes,
-            dollars=config.limits.dollars_a_run,
-            dollars_a_month=config.limits.dollars_a_month,
-        ),
-    )
 
 
 def check_sources(chats: "Sequence[Chat]", platforms: tuple[str, ...]) -> None:
@@ -187,7 +168,11 @@ def summarise(results: "list[Collected]", *, as_json: bool) -> int:
             f"{totals['new']:,} new, {totals['changed']:,} changed, {totals['quarantined']:,} quarantined."
         )
         if deleted:
-            are = "post was deleted by its author, and is" if deleted == 1 else "posts were deleted by their authors, and are"
+            are = (
+                "post was deleted by its author, and is"
+                if deleted == 1
+                else "posts were deleted by their authors, and are"
+            )
             click.echo(f"{deleted:,} {are} erased.")
     if results and all(result.status == "failed" for result in results):
         return 1

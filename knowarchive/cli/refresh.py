@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from knowarchive.cli import Context
-from knowarchive.cli.collect import PLATFORMS, check_sources, summarise, surroundings_of, tell_result
+from knowarchive.cli.collect import PLATFORMS, check_sources, summarise, tell_result
 from knowarchive.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -34,8 +34,11 @@ def command(
     What was edited keeps its older text as history. What its network says is deleted is erased from every file of the
     archive; its place in the thread stays. A post that is merely not found any more is kept, and said.
     """
+    import os
+
     config = context.config  # before the heavy imports: a wrong configuration is said at once
 
+    from pipelines.collecting import surroundings_of
     from pipelines.indexing import bring_up_to_date, index_folder
     from pipelines.refreshing import refresh_session
     from pipelines.sessions import require_chat
@@ -45,7 +48,7 @@ def command(
     check_sources(chats, platforms)
     now = datetime.now(UTC)
     archive = Archive(config.archive_url, config.state_dir)
-    surroundings = surroundings_of(config)
+    surroundings = surroundings_of(config, os.environ)
     results: list[Collected] = []
     with Progress(quiet=as_json) as progress:
         for one in chats:

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from connectors import base
+from pipelines import collecting
 from tests.archives import texts_on_disk
 from tests.connectors.loopback import PRIVATE, SECRETS, TAG, Chat, Faults, MachineClock
 from tests.connectors.x.server import TOKEN
@@ -52,7 +52,7 @@ def configure(home, servers, more="", schedule='schedule = "FREQ=DAILY;BYHOUR=20
 @pytest.fixture
 def collect(run, home, servers, chat, secrets, monkeypatch):
     """Configure and collect yesterday's session."""
-    monkeypatch.setattr(base, "Surroundings", partial(base.Surroundings, sleep=lambda _: None))
+    monkeypatch.setattr(collecting, "Surroundings", partial(collecting.Surroundings, sleep=lambda _: None))
 
     def collect(*arguments, **options):
         configure(home, servers, **options)

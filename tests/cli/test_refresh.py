@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from connectors import base
 from knowarchive.config import load_config
+from pipelines import collecting
 from pipelines.indexing import is_current
 from tests.archives import texts_on_disk
 from tests.cli.test_collect import Down, configure
@@ -34,7 +34,7 @@ def servers(chat, socket_enabled):
 @pytest.fixture
 def collected(run, home, servers, monkeypatch):
     """Yesterday's session, collected; then two posts of it are deleted."""
-    monkeypatch.setattr(base, "Surroundings", partial(base.Surroundings, sleep=lambda _: None))
+    monkeypatch.setattr(collecting, "Surroundings", partial(collecting.Surroundings, sleep=lambda _: None))
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     configure(home, servers)

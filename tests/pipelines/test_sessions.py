@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from knowarchive.config import Archive as ArchiveSettings
-from knowarchive.config import Chat, Config, Identity
+from knowarchive.config import Chat, Config, Identity, Occasion
 from knowarchive.errors import UsageError
 from knowarchive.model import Account, Post, Repost
 from pipelines import sessions
@@ -324,3 +324,13 @@ def test_an_unknown_chat_is_answered_with_those_there_are():
     assert require_chat(config, "loose") is UNPLANNED
     with pytest.raises(UsageError, match="critlib, loose"):
         require_chat(config, "critlip")
+
+
+def test_what_the_configuration_announces_of_a_session_is_in_its_transcript(archive):
+    store(archive, [said(1, EVENING)])
+    about = Occasion(date=EVENING.astimezone(WEEKLY.zone).date(), topic="Shelving", guests=("x:person1",))
+    announced = structs.replace(WEEKLY, session=(about,))
+    transcript = make_transcript(archive, announced, "2015-03-10")
+    assert transcript.topic == "Shelving"
+    assert [guest.handle for guest in transcript.guests] == ["person1"]
+    assert make_transcript(archive, WEEKLY, "2015-03-10").topic is None

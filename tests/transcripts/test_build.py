@@ -183,3 +183,15 @@ def test_a_post_that_is_known_only_by_its_answers_is_no_post_in_the_figures(say,
         hold(say(1, "wren", "Q1: Which bird?"), gone, say(4, "kite", "A1 the goose, it bites", reply_to=gone))
     )
     assert (transcript.stats["posts"], len(transcript.entries)) == (2, 3)
+
+
+def test_guests_are_the_people_who_took_part_or_else_their_handles(say, hold):
+    posts = [say(1, "wren", "Q1: Which bird do you fear?"), say(2, "tern", "A1 geese")]
+    guests = ("x:@Tern", "mastodon:rook@nest.example", "x:tern")
+    transcript = build_transcript(hold(*posts, topic="Geese", guests=guests))
+    assert transcript.topic == "Geese"
+    assert [(one.key, one.name, one.posts) for one in transcript.guests] == [
+        ("x:u-tern", "Tern", 1),
+        ("mastodon:@rook@nest.example", None, 0),
+    ]
+    assert transcript.guests[1].url == "https://nest.example/@rook"

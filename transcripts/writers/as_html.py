@@ -257,6 +257,8 @@ class _Page:
             "start": instant(transcript.window.start),
             "day": transcript.window.label.partition("@")[0],
             "moderators": moderators,
+            "topic": clean_line(transcript.topic or ""),
+            "guests": [self.person(person) for person in transcript.guests],
             "numbers": numbers(transcript),
             "copied": copied(transcript),
             "networks": [(NETWORKS.get(name, name.capitalize()), count) for name, count in networks.most_common()],

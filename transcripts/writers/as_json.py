@@ -41,9 +41,9 @@ def _document(transcript: Transcript) -> dict[str, object]:
             "timezone": window.timezone,
             "opens": instant(window.opens),
             "closes": instant(window.closes),
-            "moderators": [
-                {"uid": _uid(person), "handle": person.handle, "name": person.name} for person in transcript.moderators
-            ],
+            "moderators": [_named(person) for person in transcript.moderators],
+            "topic": transcript.topic,
+            "guests": [_named(person) for person in transcript.guests],
         },
         "questions": [
             {
@@ -92,6 +92,10 @@ def _document(transcript: Transcript) -> dict[str, object]:
         "context": [_post(post) for post in transcript.context.values()],
         "notes": list(transcript.notes),
     }
+
+
+def _named(person: Person) -> dict[str, object]:
+    return {"uid": _uid(person), "handle": person.handle, "name": person.name}
 
 
 def _uid(person: Person) -> str | None:

@@ -9,7 +9,7 @@ from transcripts.model import Entry, Transcript
 from .clock import Clock
 from .coverage import coverage
 from .outline import Section, gap, sections
-from .plain import Saying, Teller, figures, handle, name, names, repeated
+from .plain import Saying, Teller, announced, figures, handle, name, names, repeated
 from .references import NETWORKS, Piece, other_originals, post_url
 from .text import clean_line, escape_markdown, escape_markdown_start, safe_url, show_url
 
@@ -70,6 +70,9 @@ def _lines(transcript: Transcript) -> Iterator[str]:
     if moderators:
         yield ""
         yield "Moderated by " + ", ".join(_plain(name(person)) for person in moderators) + "."
+    for line in announced(transcript):
+        yield ""
+        yield _plain(line) + "."
     yield ""
     yield figures(transcript) + "."
     for section in sections(transcript):

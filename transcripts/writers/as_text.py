@@ -9,7 +9,7 @@ from transcripts.model import Transcript
 from .clock import Clock
 from .coverage import coverage
 from .outline import Section, gap, sections
-from .plain import Teller, figures, handle, name, names, repeated
+from .plain import Teller, announced, figures, handle, name, names, repeated
 from .references import NETWORKS, Piece, other_originals, post_url
 from .text import clean_line, safe_url
 
@@ -85,6 +85,8 @@ def _lines(transcript: Transcript) -> Iterator[str]:
     moderators = transcript.moderators or tuple(person for person in transcript.participants if person.moderator)
     if moderators:
         yield from wrap("Moderated by " + ", ".join(name(person) for person in moderators))
+    for line in announced(transcript):
+        yield from wrap(line)
     yield from wrap(figures(transcript))
     for section in sections(transcript):
         yield ""

@@ -1,6 +1,6 @@
 """What the two formats without a page of their own say of a post: the same words, in Markdown and in plain text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from knowarchive.model import Post
@@ -39,6 +39,14 @@ def name(person: Person) -> str:
     if full and known and full != known:
         return f"{full} (@{known})"
     return f"@{known}" if known else full or "Unknown account"
+
+
+def announced(transcript: Transcript) -> Iterator[str]:
+    """The lines that say what the session was about, and who came for it."""
+    if topic := clean_line(transcript.topic or ""):
+        yield f"Topic: {topic}"
+    if transcript.guests:
+        yield "With " + ", ".join(name(person) for person in transcript.guests)
 
 
 def names(person: Person) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from markdown_it import MarkdownIt
 from page import Page
 
+from transcripts.model import Person
 from transcripts.writers import FORMATS, render
 from transcripts.writers.as_text import columns
 from transcripts.writers.clock import instant
@@ -27,6 +28,26 @@ def test_json_keeps_the_contract_and_its_order(transcript):
         *("uid", "platform", "url", "created_at", "author", "text", "topic", "role", "confidence", "reason"),
         *("reply_to", "quotes", "repost_count", "reposted_by", "links", "media", "deleted"),
     ]
+
+
+def test_every_format_says_what_the_session_was_about_and_who_came(transcript):
+    guest = Person("bluesky:@wick.example", "wick.example", None, "https://bsky.app/profile/wick.example")
+    announced = replace(transcript, topic="Soil *and* <lamps>", guests=(transcript.participants[0], guest))
+    session = json.loads(render(announced, "json"))["session"]
+    assert session["topic"] == "Soil *and* <lamps>"
+    assert [one["uid"] for one in session["guests"]] == ["x:101", None]
+    assert "Topic: Soil *and* <lamps>\nWith Rowan Ashdown (@rowan_digs), @wick.example\n" in render(announced, "txt")
+    html = MarkdownIt("commonmark").render(render(announced, "md"))
+    assert "<p>Topic: Soil *and* &lt;lamps&gt;.</p>" in html
+    page = render(announced, "html")
+    assert 'Topic: <span dir="auto">Soil *and* &lt;lamps&gt;</span>' in page
+    assert "https://bsky.app/profile/wick.example" in page
+
+
+def test_a_session_of_which_nothing_was_announced_says_nothing_of_it(transcript):
+    session = json.loads(render(transcript, "json"))["session"]
+    assert (session["topic"], session["guests"]) == (None, [])
+    assert not [form for form in ("txt", "md", "html") if "Topic:" in render(transcript, form)]
 
 
 def test_json_holds_every_post_in_order_of_time(transcript):

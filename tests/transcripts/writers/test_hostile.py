@@ -82,6 +82,8 @@ def transcripts(draw):
             {"source": f"mastodon:{draw(TEXT)}", "status": "done", "asked": ((START, START),)},
         ),
         notes=(draw(TEXT),),
+        topic=draw(MAYBE),
+        guests=people[1:],
     )
 
 

@@ -1,0 +1,125 @@
+"""`knowarchive schedule`: keep every chat collected and refreshed on time."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from knowarchive.cli import Context
+from knowarchive.cli.output import print_json, print_table, write_document
+
+if TYPE_CHECKING:
+    from knowarchive.config import Config
+
+COLUMNS = {"chat": "Chat", "session": "Session", "what": "What", "local": "Local time", "utc": "UTC"}
+
+
+@click.command()
+@click.option("--list", "as_list", is_flag=True, help="Show what comes next, in local time and UTC; start nothing.")
+@click.option("--count", default=10, show_default=True, type=click.IntRange(1, 1000), help="Of each, with --list.")
+@click.option(
+    "--ical",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the schedules as iCalendar; - for standard output.",
+)
+@click.option(
+    "--once", is_flag=True, help="Do what is due now, and end: for cron and systemd timers, without a server."
+)
+@click.option("--json", "as_json", is_flag=True, help="With --list or --once, print JSON.")
+@click.pass_obj
+def command(context: Context, count: int, ical: Path | None, *, as_list: bool, once: bool, as_json: bool) -> int:
+    """Serve the schedules of all chats: follow sessions live, sweep them, refresh them later, tidy the archive.
+
+    Runs until it is stopped, and may be stopped or killed at any time: what was missed meanwhile is worked out from the
+    archive's ledger when it comes back. Edits of the configuration are picked up.
+    """
+    config = context.config
+    if ical is not None:
+        return _write_calendar(config, ical)
+    if as_list:
+        return _list(config, count, as_json=as_json)
+    if once:
+        return _tend(config, as_json=as_json)
+    return _serve(config)
+
+
+def _list(config: "Config", count: int, *, as_json: bool) -> int:
+    from datetime import UTC, datetime
+
+    from pipelines.agenda import coming
+
+    now = datetime.now(UTC)
+    rows = [
+        {"chat": one.chat.name, "session": one.window.label, "what": one.what, "at": one.at,
+         "local": f"{one.at.astimezone(one.chat.zone):%a %Y-%m-%d %H:%M %Z}", "utc": f"{one.at:%Y-%m-%d %H:%M}"}
+        for chat in config.chat
+        for one in coming(chat, now, config.schedule, count)
+    ]  # fmt: skip
+    if as_json:
+        print_json([{key: row[key] for key in ("chat", "session", "what", "at", "local")} for row in rows])
+    else:
+        print_table(COLUMNS, rows, f"No chat has a schedule; give one in {config.path}")
+    return 0
+
+
+def _write_calendar(config: "Config", path: Path) -> int:
+    from datetime import UTC, datetime
+
+    from transcripts.calendars import write_calendar
+
+    text = write_calendar(config.chat, datetime.now(UTC)).decode()
+    if str(path) == "-":
+        click.echo(text, nl=False)
+    else:
+        write_document(path, text)
+        click.echo(f"Wrote {path}", err=True)
+    return 0
+
+
+def _tend(config: "Config", *, as_json: bool) -> int:
+    import os
+    from datetime import UTC, datetime
+
+    from pipelines.collecting import surroundings_of
+    from pipelines.telling import tell_people
+    from pipelines.tending import agenda, carry_out
+    from storage.archive import Archive
+
+    archive = Archive(config.archive_url, config.state_dir)
+    surroundings = surroundings_of(config, os.environ)
+    done = []
+    for job in agenda(config, archive, datetime.now(UTC)):
+        tended = carry_out(config, archive, job, surroundings)
+        done.append(tended)
+        if not as_json:
+            counts = tended.counts
+            click.echo(f"{job.name}: {tended.skipped or '{new:,} new, {changed:,} changed'.format(**counts)}")
+    tell_people(config, archive, os.environ, datetime.now(UTC))
+    if as_json:
+        print_json([{"job": one.job.name, "skipped": one.skipped, **one.counts} for one in done])
+    elif not done:
+        click.echo("Nothing is due.")
+    return 4 if any(one.counts["incomplete"] for one in done) else 0
+
+
+def _serve(config: "Config") -> int:
+    import asyncio
+    import os
+
+    from pipelines.claims import claim
+    from pipelines.healthz import answering
+    from pipelines.logs import keep_secrets_out
+    from pipelines.scheduling import SchedulerError, environment, server
+    from pipelines.standing import look
+
+    os.environ.update(environment(config, os.environ))
+    keep_secrets_out(os.environ)
+    with claim(config.state_dir, "schedule") as is_mine:
+        if not is_mine:
+            raise SchedulerError("another `knowarchive schedule` serves this archive already; nothing to do")
+        with answering(config.schedule.health, lambda: look(config.path, os.environ)), server(config, os.environ):
+            from pipelines.scheduling import serve
+
+            asyncio.run(serve(config))
+    return 0

@@ -1,0 +1,279 @@
+"""Serve the flows from one process: Prefect's server on SQLite beside it, the schedules from the configuration.
+
+Two rules keep it simple. Prefect's schedules only wake the flows; what is then done, the ledger decides (see
+`pipelines.agenda`), so that a run that comes late, twice or not at all changes nothing. And Prefect's own state can be
+deleted at any time: nothing but the history of runs is lost.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knowarchive.config import ANCHOR, Chat, Config, Rule, load_config
+from knowarchive.errors import ConfigError, KnowarchiveError
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.runner import Runner
+
+log = logging.getLogger("knowarchive.schedule")
+
+LOOPBACK = "127.0.0.1"
+PATIENCE = 180.0  # seconds until the server must answer; a small machine imports it for half a minute
+DRAIN = 60.0  # seconds that running flows get to end
+CATCH_UP = "*/5 * * * *"
+CONFIG_LOOKS = 20.0  # seconds between two looks at the configuration
+STOPPING = "stopping"
+SECRET_PREFIX = "KNOWARCHIVE_"  # noqa: S105 - how the names of secrets begin, not one of them
+
+
+class SchedulerError(KnowarchiveError):
+    """The schedule cannot be served."""
+
+
+def environment(config: Config, given: Mapping[str, str]) -> dict[str, str]:
+    """What Prefect is told before it is imported; what the operator set is left as it is."""
+    mine = {
+        "PREFECT_HOME": str(config.state_dir / "prefect"),
+        "PREFECT_API_URL": f"http://{LOOPBACK}:{config.schedule.port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 86_400),
+        "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_LOGGERS_PREFECT_FLOW_RUNS_LEVEL": "INFO",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "5",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "KNOWARCHIVE_CONFIG": str(config.path.absolute()),
+    }
+    return {**mine, **given, "KNOWARCHIVE_CONFIG": mine["KNOWARCHIVE_CONFIG"]}
+
+
+@contextlib.contextmanager
+def server(config: Config, environ: Mapping[str, str]) -> Iterator[None]:
+    """Prefect's server as a child process while the context lasts; nothing where the operator has one already.
+
+    Raises:
+        SchedulerError: the port is taken, or the server does not come up.
+    """
+    if environ["PREFECT_API_URL"] != f"http://{LOOPBACK}:{config.schedule.port}/api":
+        yield
+        return
+    _require_free(config.schedule.port)
+    secrets_removed = {
+        name: value for name, value in environ.items() if not name.startswith(SECRET_PREFIX) or name.endswith("_CONFIG")
+    }
+    output = config.state_dir / "prefect" / "server.log"
+    output.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with output.open("wb") as written:
+        command = [
+            sys.executable,
+            "-m",
+            "prefect",
+            "server",
+            "start",
+            "--host",
+            LOOPBACK,
+            "--port",
+            str(config.schedule.port),
+        ]
+        process = subprocess.Popen(command, env=secrets_removed, stdout=written, stderr=written, start_new_session=True)  # fmt: skip
+    try:
+        _wait_for(environ["PREFECT_API_URL"], process, output)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((LOOPBACK, port))
+        except OSError as error:
+            raise SchedulerError(
+                f"port {port} is in use; stop what listens there, or set another `port` in [schedule]"
+            ) from error
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]", output: Path) -> None:
+    import time as clock
+
+    import httpx
+
+    end = clock.monotonic() + PATIENCE
+    while clock.monotonic() < end:
+        if process.poll() is not None:
+            raise SchedulerError(f"Prefect's server ended with code {process.returncode}; see {output}")
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{url}/health", timeout=2, trust_env=False).is_success:
+                return
+        clock.sleep(0.3)
+    raise SchedulerError(f"Prefect's server does not answer at {url}; see {output}")
+
+
+def rrules(chat: Chat) -> list[str]:
+    """The rules of a chat as Prefect wants them: with DTSTART, in the chat's own clock."""
+    return [_rrule(rule) for rule in chat.rules]
+
+
+def _rrule(rule: Rule) -> str:
+    start = datetime.combine(rule.since or ANCHOR, time())
+    until = f";UNTIL={datetime.combine(rule.until, time.max):%Y%m%dT%H%M%S}" if rule.until else ""
+    return f"DTSTART:{start:%Y%m%dT%H%M%S}\nRRULE:{rule.rule.removeprefix('RRULE:')}{until}"
+
+
+async def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT. The environment holds what `environment` gives, and the server answers."""
+    from prefect.client.orchestration import get_client
+    from prefect.runner import Runner
+
+    stopping = config.state_dir / STOPPING
+    stopping.unlink(missing_ok=True)
+    stop = asyncio.Event()
+    runner = Runner(name="knowarchive", pause_on_shutdown=False)
+    async with get_client() as client:
+        await end_left_running(client)
+        await _deploy(runner, client, config)
+        running = asyncio.create_task(runner.start())
+        while not runner.started and not running.done():  # noqa: ASYNC110 - it has no event to wait for
+            await asyncio.sleep(0.1)
+        for number in (signal.SIGTERM, signal.SIGINT):  # after Prefect set its own, which kills what runs
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await _wake(client)
+        watching = asyncio.create_task(_watch(runner, client, config))
+        log.info("serving %d chats", len(config.chat))
+        await asyncio.wait([running, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        watching.cancel()
+        stopping.touch()
+        log.info("stopping; running sessions end at their next poll")
+        await _drain(client)
+        if not running.done():
+            await runner.astop()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+    stopping.unlink(missing_ok=True)
+
+
+async def _deploy(runner: "Runner", client: "PrefectClient", config: Config) -> None:
+    """Make the deployments those of the configuration: new and changed ones are written, others go."""
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.deployments.runner import EntrypointType  # type: ignore[attr-defined]
+    from prefect.schedules import Cron, RRule
+
+    from pipelines import flows
+
+    where = EntrypointType.MODULE_PATH  # a path would depend on the folder that it is started in
+    alone = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+    wanted = [
+        await flows.collect.ato_deployment(
+            chat.name,
+            parameters={"chat": chat.name},
+            schedules=[
+                RRule(text, timezone=chat.timezone, slug=f"rule-{number}") for number, text in enumerate(rrules(chat))
+            ],
+            concurrency_limit=alone,
+            entrypoint_type=where,
+            description=f"{chat.title or chat.name}: follow a session from its start to its sweep.",
+        )
+        for chat in config.chat
+        if chat.rules and chat.source
+    ]
+    wanted += [
+        await flows.catch_up.ato_deployment(
+            "all", schedules=[Cron(CATCH_UP, timezone="UTC")], concurrency_limit=alone, entrypoint_type=where,
+            description="Whatever is due by the ledger: missed sessions, tries after failures, refreshes.",
+        ),
+        await flows.maintain.ato_deployment(
+            "archive", schedules=[RRule(_rrule(Rule(rule=config.schedule.maintain)), timezone="UTC")],
+            concurrency_limit=alone, entrypoint_type=where, description="Fold and compact the archive.",
+        ),
+    ]  # fmt: skip
+    for deployment in wanted:
+        await runner.aadd_deployment(deployment)
+    keep = {f"{deployment.flow_name}/{deployment.name}" for deployment in wanted}
+    flow_names = {flow.id: flow.name for flow in await client.read_flows()}
+    for one in await client.read_deployments():
+        if f"{flow_names.get(one.flow_id)}/{one.name}" not in keep:
+            await client.delete_deployment(one.id)
+
+
+async def end_left_running(client: "PrefectClient") -> int:
+    """End the runs that a crash left as running: this server is ours alone, so before serving none can be.
+
+    Returns:
+        How many there were.
+    """
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Crashed
+
+    unfinished = FlowRunFilter(
+        state=FlowRunFilterState(
+            type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
+        )
+    )
+    ended = 0
+    while runs := await client.read_flow_runs(flow_run_filter=unfinished, limit=100):
+        for run in runs:
+            await client.set_flow_run_state(run.id, Crashed(message="the scheduler ended while it ran"), force=True)
+        ended += len(runs)
+    return ended
+
+
+async def _wake(client: "PrefectClient") -> None:
+    deployment = await client.read_deployment_by_name("catch up/all")
+    await client.create_flow_run_from_deployment(deployment.id)
+
+
+async def _drain(client: "PrefectClient") -> None:
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+    from prefect.client.schemas.objects import StateType
+
+    running = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING]))
+    )
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN):
+            while await client.read_flow_runs(flow_run_filter=running, limit=1):  # noqa: ASYNC110 - only it knows
+                await asyncio.sleep(0.5)
+
+
+async def _watch(runner: "Runner", client: "PrefectClient", config: Config) -> None:
+    """Take up an edited configuration; one that is wrong is refused with a line, and the old one goes on."""
+    seen = _stamp(config.path)
+    while True:
+        await asyncio.sleep(CONFIG_LOOKS)
+        now = _stamp(config.path)
+        if now == seen:
+            continue
+        seen = now
+        try:
+            edited = load_config(config.path)
+        except ConfigError as error:
+            log.error("%s; the schedule stays as it was", error)  # noqa: TRY400 - one line, as it teaches
+            continue
+        await _deploy(runner, client, edited)
+        log.info("took up the edited configuration: %d chats", len(edited.chat))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return found.st_mtime_ns, found.st_size

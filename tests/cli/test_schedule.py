@@ -1,0 +1,123 @@
+"""`knowarchive schedule`: what comes next, the calendar, and doing what is due without a scheduler."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import pairwise
+
+import pytest
+from icalendar import Calendar
+
+from pipelines import collecting
+from tests.connectors.loopback import PRIVATE, SECRETS, Chat, Faults, MachineClock
+from tests.connectors.x.server import TOKEN
+
+from .test_collect import PLATFORMS, configure
+
+
+class Down(Faults):
+    def next(self):
+        return "500"
+
+
+@pytest.fixture
+def servers(socket_enabled, monkeypatch):
+    monkeypatch.setattr(collecting, "Surroundings", partial(collecting.Surroundings, sleep=lambda _: None))
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    start = yesterday.replace(hour=20, minute=0, second=0, microsecond=0)
+    with Chat(start, MachineClock).served() as servers:
+        yield servers
+
+
+def once(home, servers):
+    """One session only, yesterday's."""
+    day = (datetime.now(UTC) - timedelta(days=1)).date()
+    rule = f'schedule = [{{rule = "FREQ=DAILY;BYHOUR=20;BYMINUTE=0", from = {day}, until = {day}}}]'
+    configure(home, servers, schedule=rule, more="[schedule]\nrefresh = []")
+
+
+def test_the_list_shows_what_comes_next_in_local_time_and_in_utc(run):
+    result = run("schedule", "--list", "--count", "10")
+    assert result.code == 0
+    lines = result.out.splitlines()[2:]
+    assert len(lines) == 60  # opens, closes, four refreshes
+    opens = [line for line in lines if "opens" in line]
+    assert len(opens) == 10
+    for line in opens:
+        assert "Wed" in line
+        assert " 20:45 E" in line  # EST or EDT
+    moments = [row["at"] for row in run("schedule", "--list", "--json").json]
+    assert all(earlier <= later for earlier, later in pairwise(moments))
+    assert {row["chat"] for row in run("schedule", "--list", "--json").json} == {"lanternkm"}
+
+
+def test_a_configuration_without_schedules_says_what_to_add(run, home):
+    (home / "knowarchive.toml").write_text('[archive]\nurl = "archive"\nstate = "state"\n')
+    result = run("schedule", "--list")
+    assert result.code == 0
+    assert "No chat has a schedule" in result.line
+
+
+def test_the_calendar_is_written_to_a_file_or_to_standard_output(run, home):
+    assert run("schedule", "--ical", "chats.ics").code == 0
+    [event] = Calendar.from_ical((home / "chats.ics").read_bytes()).walk("VEVENT")
+    assert str(event["SUMMARY"]) == "#lanternkm"
+    assert run("schedule", "--ical", "-").out.startswith("BEGIN:VCALENDAR")
+
+
+def test_a_calendar_that_cannot_be_written_is_one_line(run):
+    result = run("schedule", "--ical", "nowhere/chats.ics")
+    assert result.code == 1
+    assert "nowhere/chats.ics: cannot be written" in result.line
+
+
+def test_what_is_due_is_done_once_and_then_nothing_is(run, home, servers):
+    once(home, servers)
+    result = run("schedule", "--once")
+    assert result.code == 0, result.err
+    assert result.out.startswith("collect lanternkm ")
+    assert " (sweep): " in result.out
+    again = run("schedule", "--once")
+    assert (again.code, again.out) == (0, "Nothing is due.\n")
+    for path in home.rglob("*"):
+        if path.is_file():
+            assert PRIVATE.encode() not in path.read_bytes()
+            assert TOKEN.encode() not in path.read_bytes()
+
+
+def test_a_source_that_is_down_makes_exit_code_4(run, home, servers):
+    once(home, servers)
+    servers["mastodon"].meet(Down(0))
+    result = run("schedule", "--once", "--json")
+    assert result.code == 4
+    [job] = result.json
+    assert job["sources"] == len(PLATFORMS)
+    assert job["incomplete"] == 1
+
+
+def test_the_status_is_quiet_when_all_is_well_and_says_what_comes_next(run, home, servers):
+    day = (datetime.now(UTC) - timedelta(days=1)).date()
+    rule = f'schedule = [{{rule = "FREQ=DAILY;BYHOUR=20;BYMINUTE=0", from = {day}, until = {day + timedelta(days=3)}}}]'
+    configure(home, servers, schedule=rule, more="[schedule]\nrefresh = []")
+    assert run("schedule", "--once").code == 0
+    result = run("status")
+    assert (result.code, result.err) == (0, "")
+    assert f"{day}" in result.out
+    assert result.out.count(" done") == len(PLATFORMS)
+    document = run("status", "--json").json
+    assert document["status"] == "ok"
+    assert len(document["next"]) == 1
+
+
+def test_the_status_names_what_needs_a_person_and_exits_with_4(run, home, servers):
+    once(home, servers)
+    servers["mastodon"].meet(Down(0))
+    run("schedule", "--once")
+    result = run("status")
+    assert result.code == 4
+    nothing, trouble = result.err.splitlines()
+    assert nothing == "No session is coming"
+    assert "mastodon" in trouble
+    assert " is failed; see: knowarchive collect lanternkm --session " in trouble
+    assert [one["kind"] for one in run("status", "--json").json["troubles"]] == ["incomplete"]

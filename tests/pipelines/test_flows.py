@@ -1,0 +1,96 @@
+"""The flows under Prefect, in one session of its own test server, because that takes long to start."""
+
+import asyncio
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from knowarchive.errors import ConflictError, StorageError
+from tests.archives import configure, open_archive, rows
+from tests.connectors.loopback import PRIVATE, SECRETS, TAG, Chat, MachineClock
+from tests.connectors.x.server import TOKEN
+
+PLATFORMS = ("x", "bluesky", "mastodon")
+WORDS = ("what do we keep", "the letters", "moderator", "guest1", PRIVATE, TOKEN)
+
+
+@pytest.fixture
+def place(tmp_path, socket_enabled, monkeypatch):
+    """Yesterday's session, to be swept, on three servers. Gives its date."""
+    day = datetime.now(UTC) - timedelta(days=1)
+    with Chat(day.replace(hour=20, minute=0, second=0, microsecond=0), MachineClock).served() as servers:
+        sources = "".join(
+            f'[[chat.source]]\nplatform = "{name}"\nserver = "{servers[name].address}"\n' for name in PLATFORMS
+        )
+        rule = f'{{rule = "FREQ=DAILY;BYHOUR=20;BYMINUTE=0", from = {day.date()}, until = {day.date()}}}'
+        path = configure(
+            tmp_path,
+            f"[schedule]\nrefresh = []\n"
+            f'[[chat]]\nname = "lanternkm"\nhashtags = ["{TAG}"]\nschedule = [{rule}]\n{sources}',
+        )
+        for name, value in {**SECRETS, "KNOWARCHIVE_CONFIG": str(path)}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+        monkeypatch.setenv("DO_NOT_TRACK", "1")
+        yield f"{day:%Y-%m-%d}"
+
+
+async def kept():
+    """All that Prefect's database shows of flows: runs, states, parameters, logs, artifacts."""
+    from prefect.client.orchestration import get_client
+
+    async with get_client() as client:
+        artifacts = await client.read_artifacts()
+        found = [*await client.read_flow_runs(), *await client.read_task_runs(), *await client.read_logs(), *artifacts]
+        return [artifact.data for artifact in artifacts], "\n".join(one.model_dump_json() for one in found)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore:.*:UserWarning")
+def test_flows_do_what_is_due_once_try_again_what_may_succeed_and_keep_nobodys_words(place, tmp_path, monkeypatch):
+    from prefect.testing.utilities import prefect_test_harness
+
+    factory = logging.getLogRecordFactory()
+    from pipelines import flows
+
+    monkeypatch.setattr(flows.tend_session, "retry_delay_seconds", [0.1] * 3)
+    do = flows.carry_out
+    tries = []
+
+    def hindered(*given):
+        tries.append(1)
+        if len(tries) <= 2:
+            raise ConflictError(f"{WORDS[0]}: another process changed the archive first")
+        return do(*given)
+
+    def broken(*_given):
+        tries.append(1)
+        raise StorageError(f"{WORDS[1]}: cannot be written")
+
+    try:
+        with prefect_test_harness(server_startup_timeout=180):
+            state = asyncio.run(flows.collect("lanternkm", return_state=True))
+            assert (state.name, state.message) == ("Skipped", "no session is running")
+
+            monkeypatch.setattr(flows, "carry_out", broken)
+            state = asyncio.run(flows.catch_up(return_state=True))
+            assert (state.type.value, state.message, len(tries)) == ("FAILED", "StorageError", 1)
+
+            tries.clear()
+            monkeypatch.setattr(flows, "carry_out", hindered)
+            state = asyncio.run(flows.catch_up(return_state=True))
+            assert (state.type.value, state.message, len(tries)) == ("COMPLETED", "1 done", 3)
+
+            state = asyncio.run(flows.catch_up(return_state=True))
+            assert (state.name, state.message) == ("Skipped", "nothing is due")
+            assert asyncio.run(flows.maintain(return_state=True)).type.value == "COMPLETED"
+            reports, everything = asyncio.run(kept())
+    finally:
+        logging.setLogRecordFactory(factory)
+    assert {uid.partition(":")[0] for uid in rows(open_archive(tmp_path))} == set(PLATFORMS)
+    [report] = [report for report in reports if f"# lanternkm {place}" in str(report)]
+    assert "| bluesky:http" in report
+    assert "│" in report
+    assert json.dumps("lanternkm") in everything
+    assert not [word for word in WORDS if word in everything]

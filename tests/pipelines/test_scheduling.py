@@ -1,0 +1,181 @@
+"""`knowarchive schedule` for real: a run fires by itself, both processes are killed in the middle, and nothing is lost."""
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.archives import ROOT, command, configure, environment, open_archive, query, rows
+from tests.connectors.loopback import PRIVATE, SECRETS, TAG, Chat, MachineClock
+from tests.connectors.x.server import TOKEN
+
+PLATFORMS = ("x", "bluesky", "mastodon")
+PATIENCE = 300.0  # seconds; a small machine imports Prefect's server for half a minute
+UNFINISHED = {"RUNNING", "PENDING", "CANCELLING"}
+
+
+def free_port():
+    with socket.socket() as tried:
+        tried.bind(("127.0.0.1", 0))
+        return tried.getsockname()[1]
+
+
+def unit_command(folder):
+    """What the systemd unit in the documentation starts, with this checkout's command and a folder's configuration."""
+    text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    [line] = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
+    program, *arguments = shlex.split(line)
+    assert program.endswith("/.venv/bin/knowarchive")
+    assert arguments.count("/etc/knowarchive/knowarchive.toml") == 1
+    config = str(folder / "knowarchive.toml")
+    return [sys.executable, "-m", "knowarchive", *(config if one.endswith(".toml") else one for one in arguments)]
+
+
+class Scheduler:
+    """`knowarchive schedule` as a process, and the Prefect server that it starts."""
+
+    def __init__(self, folder, port):
+        self.folder, self.port = folder, port
+        self.output = (folder / "schedule.log").open("ab")
+        self.process = subprocess.Popen(
+            unit_command(folder), cwd=folder, env={**environment(), **SECRETS}, stdout=self.output,
+            stderr=self.output, start_new_session=True,
+        )  # fmt: skip
+
+    def ask(self, path, **body):
+        return httpx.post(f"http://127.0.0.1:{self.port}/api/{path}", json=body, timeout=30, trust_env=False).json()
+
+    def flow_runs(self):
+        with contextlib.suppress(httpx.HTTPError):
+            return self.ask("flow_runs/filter", limit=200)
+        return []
+
+    def wait_for(self, what, happened):
+        deadline = time.monotonic() + PATIENCE
+        while not happened():
+            said = (self.folder / "schedule.log").read_text()
+            assert self.process.poll() is None, f"it ended: {said}"
+            assert time.monotonic() < deadline, f"{what} did not happen: {said}"
+            time.sleep(0.2)
+
+    def kill(self):
+        """Everything at once, as when the machine loses power: the command, its server, the flows' own processes."""
+        for pid in descendants(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.kill()
+        self.output.close()
+
+
+def descendants(pid):
+    """A process and all that it started, the youngest last."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents.setdefault(int(stat.read_text().rpartition(")")[2].split()[1]), []).append(int(stat.parent.name))
+    found = [pid]
+    for one in found:
+        found += parents.get(one, [])
+    return found
+
+
+@pytest.fixture
+def schedulers():
+    started = []
+    yield started
+    for one in started:
+        one.close()
+
+
+@pytest.mark.slow
+def test_a_session_whose_scheduler_and_server_are_killed_is_complete_after_a_restart(
+    tmp_path, socket_enabled, schedulers
+):
+    begin = (datetime.now(UTC) + timedelta(minutes=3)).replace(second=0, microsecond=0)
+    chat = Chat(begin - timedelta(minutes=2), MachineClock)
+    port, health = free_port(), free_port()
+    with chat.served() as servers:
+        sources = "".join(
+            f'[[chat.source]]\nplatform = "{name}"\nserver = "{servers[name].address}"\n' for name in PLATFORMS
+        )
+        rule = f'{{rule = "FREQ=DAILY;BYHOUR={begin.hour};BYMINUTE={begin.minute}", from = {begin.date()}, until = {begin.date()}}}'
+        about = f'schedule = [{rule}]\nduration = "3m"\nmargin = ["0m", "1m"]\n'
+        configure(
+            tmp_path,
+            f'[schedule]\npoll = "1m"\nrefresh = []\nport = {port}\nhealth = {health}\n'
+            f'[[chat]]\nname = "lanternkm"\nhashtags = ["{TAG}"]\n{about}{sources}',
+        )
+        schedulers.append(Scheduler(tmp_path, port))
+        first = schedulers[-1]
+        archive = open_archive(tmp_path)
+        first.wait_for("a page", (tmp_path / "archive" / "payloads" / "_delta_log").exists)
+        assert datetime.now(UTC) >= begin, "nothing fires before its time"
+        fired = [run for run in first.flow_runs() if run["name"] == "collect lanternkm"]
+        assert [run["state_type"] for run in fired] == ["RUNNING"]
+        assert fired[0]["auto_scheduled"], "Prefect's schedule woke it, nobody else"
+        first.kill()
+
+        schedulers.append(Scheduler(tmp_path, port))
+        second = schedulers[-1]
+        closes = begin + timedelta(minutes=4)
+        second.wait_for("the sweep", lambda: len(swept(archive, closes)) == 3)
+        second.wait_for("the end of all runs", lambda: not {
+            run["state_type"] for run in second.flow_runs() if run["id"] == fired[0]["id"] or run["name"] == "collect lanternkm"
+        } & UNFINISHED)  # fmt: skip
+        second.wait_for("health", lambda: healthy(health))
+        left = {run["id"]: run["state_type"] for run in second.flow_runs()}
+        assert left[fired[0]["id"]] == "CRASHED"
+
+        second.process.send_signal(signal.SIGTERM)
+        assert second.process.wait(120) == 0
+        apart = tmp_path / "apart"
+        configure(apart, f'[[chat]]\nname = "lanternkm"\nhashtags = ["{TAG}"]\n{about}{sources}')
+        subprocess.run(
+            command(apart, "collect", "--session", f"{begin:%Y-%m-%d}"),
+            cwd=apart,
+            env={**environment(), **SECRETS},
+            check=True,
+        )
+    held, whole = (
+        {uid for uid, post in rows(open_archive(folder)).items() if begin <= post["created_at"] < closes}
+        for folder in (tmp_path, apart)
+    )
+    assert held == whole
+    assert {uid.partition(":")[0] for uid in held & chat.expected} == set(PLATFORMS)
+    assert {run["status"] for run in query(archive, "SELECT status FROM runs")} == {"done"}
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert PRIVATE.encode() not in content, path
+            assert TOKEN.encode() not in content, path
+            if "prefect" in path.parts:
+                assert b"what do we keep" not in content, "nobody's words reach Prefect"
+                assert b"moderator" not in content
+
+
+def healthy(port):
+    answer = httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=30, trust_env=False)
+    assert {one["kind"] for one in answer.json()["troubles"]} <= {"incomplete", "disk"}  # incomplete until the sweep
+    return answer.status_code == 200
+
+
+def swept(archive, closes):
+    return {
+        run.source
+        for run in archive.runs()
+        if run.kind == "collect" and run.status == "done" and run.started_at >= closes
+    }
