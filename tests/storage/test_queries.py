@@ -202,7 +202,7 @@ def check_history(history):
             assert {row["text"] for row in held} == {max(texts) for texts in by_moment.values()}, "edits are history"
 
 
-@settings(QUICK, max_examples=8)
+@settings(QUICK, max_examples=4)
 @given(histories())
 def test_any_order_grouping_repetition_and_compaction_gives_the_posts_of_the_reference(history):
     check_history(history)
