@@ -240,11 +240,15 @@ def _by_source(ledger: Iterable[Done]) -> dict[tuple[str | None, str], list[Done
 
 
 def _of(lines: Mapping[tuple[str | None, str], list[Done]], chat: Chat, source: Source, window: Window) -> list[Done]:
-    """The lines about a session at a source: those whose window holds the scheduled hour."""
+    """The lines about a session at a source: those whose window holds the scheduled hour, as far as it was over."""
     runs = lines.get((chat.name, source.name), [])
     first = bisect_left(runs, window.opens - timedelta(days=8), key=_begin)  # margins may have been other ones
     last = bisect_left(runs, window.start + timedelta.resolution, key=_begin)
-    return [run for run in runs[first:last] if run.until is not None and run.until >= window.end]
+    return [
+        run
+        for run in runs[first:last]
+        if run.until is not None and run.until >= min(window.end, max(window.opens, run.started_at))
+    ]
 
 
 def _begin(run: Done) -> datetime:

@@ -92,32 +92,36 @@ class Room:
         return "What is newest may be missing." if problem and self.public else problem
 
     def refresh(self) -> None:
-        """Bring the index up to date if it is not, and show what it holds. What goes wrong is told in `problem`."""
-        self.problem = None
+        """Bring the index up to date if it is not, and show what it holds.
+
+        What went wrong stays in `problem` until a look has come to its end without it.
+        """
         folder = index_folder(self.config)
         if self.now and is_current(self.config) and read_state(folder) == self.now.index.state:
+            self.problem = None
             return
-        index = self._updated(folder)
+        index, problem = self._updated(folder)
         if index and (self.now is None or index.state != self.now.index.state):
             self.now = Snapshot(index, self._catalogue(index))
+        self.problem = problem
 
-    def _updated(self, folder: Path) -> SearchIndex | None:
-        """The index, in step with the archive where that can be; else as it is, where there is one."""
+    def _updated(self, folder: Path) -> tuple[SearchIndex | None, str | None]:
+        """The index, in step with the archive where that can be, else as it is; and why it is not in step."""
+        problem = None
         try:
             if is_current(self.config):
                 with contextlib.suppress(KnowarchiveError):  # damaged: it is built anew
-                    return open_index(folder)
+                    return open_index(folder), None
             bring_up_to_date(self.archive, self.config, on_progress=self._count)
         except ConflictError:
-            self.problem = "The index is being written by another process; what is newest may be missing."
+            problem = "The index is being written by another process; what is newest may be missing."
         except KnowarchiveError as error:
-            self.problem = f"The index could not be brought up to date: {error}"
+            problem = f"The index could not be brought up to date: {error}"
             log.warning("%s", error)
         try:
-            return open_index(folder)
+            return open_index(folder), problem
         except KnowarchiveError as error:
-            self.problem = str(error)
-            return None
+            return None, problem or str(error)
 
     def transcript(self, now: Snapshot, chat: str, label: str) -> Transcript:
         """A session as it is filed in a snapshot.

@@ -64,7 +64,7 @@ def attempt(job, source, now):
     return Run(
         run_id=f"{job.name}{source.name}{now}", kind=job.kind, chat=job.chat.name, source=source.name,
         status="failed" if error else "done", error=error, seen=None if error else 30, started_at=now, finished_at=now,
-        since=job.window.opens, until=job.window.closes,
+        since=job.window.opens, until=min(job.window.closes, now),
     )  # fmt: skip
 
 
