@@ -30,7 +30,6 @@ STEM = 7  # letters: enough to tell words, few enough to join their forms
 ALIKE = 0.12  # the least similarity that counts
 NEIGHBOURS = 3
 SOON, INSTANT = 0.5, 0.001  # minutes after which a post is answered, most likely and at least
-LONG = 10  # words; whoever says so much unasked and without thanks has not come to say goodbye
 WEAK = 0.02  # a pull below it is none
 X_EPOCH = 1288834974657  # milliseconds, of the time in X's ids
 TID = "234567abcdefghijklmnopqrstuvwxyz"  # of the time in Bluesky's
@@ -131,8 +130,6 @@ class Evidence:
                 self._say(index, "content", WRAPUP, weights.thanks)
             elif reading.author in self.moderators and not replies and node.at >= self.over:
                 self._say(index, "content", WRAPUP, weights.chairs)
-            if len(reading.words) >= LONG and not replies and not self.nodes[index].says:
-                self._say(index, "content", WRAPUP, weights.talks)
             first = next(iter(reading.mentions), None)
             if first is not None and reading.post.reply_to not in self.index:
                 addressed = reading.text.lstrip(' ."“').startswith("@")

@@ -101,14 +101,17 @@ class Middles:
         self._squares = [sum([value * value for value in total]) for total in self._totals]
 
     def of(self, index: int) -> list[float]:
-        """The similarity of a post to each topic's others; 0 where there is none."""
+        """The similarity of a post to each topic's others, as if one of quite other words were among them.
+
+        So few posts tell little; 0 where there is none.
+        """
         vector, mine = self._many[index], self._shares.get(index, NOWHERE)
         found: list[float] = []
         for topic, total, square in zip(self._topics, self._totals, self._squares, strict=True):
             along = sum([value * total[word] for word, value in vector])
             share = mine.get(topic, 0.0)
             near = along - share > LEAST
-            found.append((along - share) / sqrt(square - 2 * share * along + share * share) if near else 0.0)
+            found.append((along - share) / sqrt(square - 2 * share * along + share * share + 1.0) if near else 0.0)
         return found
 
 
