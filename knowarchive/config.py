@@ -5,7 +5,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from knowarchive.errors import ConfigError
+from knowarchive.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from dateutil.rrule import rrule, rruleset
@@ -95,6 +95,11 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     session: tuple[Occasion, ...] = ()
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """The hashtags without the sign, which may be given with it."""
+        return tuple(tag.lstrip("#＃") for tag in self.hashtags)
+
+    @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
@@ -156,6 +161,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def find_chat(self, name: str) -> Chat | None:
         return next((chat for chat in self.chat if chat.name == name), None)
 
+    def require_chat(self, name: str) -> Chat:
+        """Find a configured chat.
+
+        Raises:
+            UsageError: there is none of this name; says which there are.
+        """
+        chat = self.find_chat(name)
+        if chat is None:
+            known = ", ".join(chat.name for chat in self.chat) or "none yet"
+            raise UsageError(f"no chat named {name!r}; {self.path} has: {known}")
+        return chat
+
     @property
     def archive_url(self) -> str:
         """An address with a scheme, or an absolute folder; a relative one starts at the configuration."""
@@ -208,16 +225,22 @@ def parse_rule(text: str, start: datetime, zone: ZoneInfo) -> "rrule | rruleset"
     """
     from dateutil.rrule import rrulestr
 
+    if TOO_OFTEN.search(text):
+        raise ConfigError(f'"{text}" gives a session every minute or second; write FREQ=DAILY with BYHOUR and BYMINUTE')
+    try:
+        return rrulestr(with_local_until(text, zone), dtstart=start)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ConfigError(f'"{text}" is not an RFC 5545 rule ({error}); an example is "{EXAMPLE_RULE}"') from error
+
+
+def with_local_until(text: str, zone: tzinfo) -> str:
+    """An RFC 5545 rule whose UNTIL, where it was in UTC, is by the clock of a zone, as a naive DTSTART wants it."""
+
     def localise(match: re.Match[str]) -> str:
         moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).astimezone(zone)
         return f"UNTIL={moment:%Y%m%dT%H%M%S}"
 
-    if TOO_OFTEN.search(text):
-        raise ConfigError(f'"{text}" gives a session every minute or second; write FREQ=DAILY with BYHOUR and BYMINUTE')
-    try:
-        return rrulestr(UNTIL_IN_UTC.sub(localise, text), dtstart=start)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise ConfigError(f'"{text}" is not an RFC 5545 rule ({error}); an example is "{EXAMPLE_RULE}"') from error
+    return UNTIL_IN_UTC.sub(localise, text)
 
 
 def find_config(given: str | None) -> Path:
@@ -521,12 +544,13 @@ def _check_times(chat: Chat) -> None:
 
 def _check_occasion(occasion: Occasion) -> None:
     where = f"session {occasion.date}"
+    no_time = f'{where}: start "{occasion.start}" is not a time of the day; write start = "19:00"'
     try:
-        _ = occasion.clock
+        clock = occasion.clock
     except ValueError as error:
-        raise ConfigError(
-            f'{where}: start "{occasion.start}" is not a time of the day; write start = "19:00"'
-        ) from error
+        raise ConfigError(no_time) from error
+    if clock and (clock.tzinfo or clock.second or clock.microsecond):  # sessions begin with a local minute
+        raise ConfigError(no_time)
     if occasion.duration:
         if not occasion.start:
             raise ConfigError(f"{where}: a duration needs a start, as only an extra session has its own")
@@ -535,10 +559,7 @@ def _check_occasion(occasion: Occasion) -> None:
     if CONTROL.search(occasion.topic):
         raise ConfigError(f"{where}: the topic holds a line break or control character; write it on one line")
     for guest in occasion.guests:
-        if not ACCOUNT.fullmatch(guest):
-            raise ConfigError(
-                f'{where}: guest "{guest}" is not known; write "x:handle", "bluesky:handle" or "mastodon:handle@server"'
-            )
+        _check_account(guest, "guest", where)
 
 
 def _check_policy(policy: Policy) -> None:

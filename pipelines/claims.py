@@ -23,7 +23,8 @@ def claim(state: Path, work: str) -> Iterator[bool]:
     """
     folder = state / "locks"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)  # by itself: parents of a folder get no mode
+        folder.mkdir(exist_ok=True, mode=0o700)
         handle = os.open(folder / hashlib.sha256(work.encode()).hexdigest()[:32], os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StorageError(f"{folder}: cannot be written: {error.strerror}; set archive.state to a folder") from error

@@ -132,7 +132,7 @@ class SourceRun:
         self._name = source.name
         self._kind = kind
         self._prefix = f"{'' if kind == 'collect' else kind + ':'}{chat.name}:{window.label}:{self._name}:"
-        self._query = Query(tuple(tag.lstrip("#＃") for tag in chat.hashtags), window.opens, window.closes)
+        self._query = Query(chat.tags, window.opens, window.closes)
         self._stored: dict[str, tuple[Payload, dict[str, Any]]] = {}  # what is left of an interrupted run, by payload
         self._known = tuple(known)
         self._posts = {post.uid: post for post in self._known}

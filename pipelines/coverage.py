@@ -57,9 +57,9 @@ def cover(runs: Iterable[Run], window: Window) -> tuple[SourceCoverage, ...]:
         window: the session.
     """
     by_source: dict[str, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: (run.started_at, run.run_id)):
-        if run.kind in FETCHING and _touches(run, window):
-            by_source.setdefault(run.source, []).append(run)
+    about = (run for run in runs if run.kind in FETCHING and _touches(run, window))
+    for run in sorted(about, key=lambda run: (run.started_at, run.run_id)):
+        by_source.setdefault(run.source, []).append(run)
     return tuple(_cover(source, own, window) for source, own in by_source.items())
 
 
@@ -116,7 +116,11 @@ def _cover(source: str, runs: Sequence[Run], window: Window) -> SourceCoverage:
 
 
 def _touches(run: Run, window: Window) -> bool:
-    return run.since is not None and run.until is not None and run.since < window.closes and run.until >= window.opens
+    if run.since is None or run.until is None or run.since >= window.closes:
+        return False
+    if run.kind == "import":  # up to its newest post, which is in it
+        return run.until >= window.opens
+    return run.until > window.opens and run.until > run.since  # up to where the next session may begin
 
 
 def _stretch(run: Run, window: Window) -> Stretch:

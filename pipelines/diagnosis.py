@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from knowarchive import __version__
 from knowarchive.config import Config
 from knowarchive.errors import KnowarchiveError
-from pipelines.standing import LOW_DISK
+from pipelines.standing import LOW_DISK, nearest
 from storage.archive import Archive
 
 LIBRARIES = ("deltalake", "duckdb", "pyarrow", "msgspec")
@@ -38,7 +39,7 @@ def diagnose(config: Config) -> list[Check]:
         checks.append(Check("warning", "chats", "none configured; add a [[chat]] to see sessions and transcripts"))
     for chat in config.chat:
         rule = chat.rules[-1].rule if chat.rules else "no schedule, sessions are found by activity"
-        tags = " ".join(f"#{tag.removeprefix('#')}" for tag in chat.hashtags)
+        tags = " ".join(f"#{tag}" for tag in chat.tags)
         checks.append(Check("ok", f"chat {chat.name}", f"{tags}; {rule}; {chat.timezone}"))
     checks.append(_folder("state", config.state_dir))
     if "://" not in config.archive_url:
@@ -53,7 +54,7 @@ def diagnose(config: Config) -> list[Check]:
         except KnowarchiveError as error:
             checks.append(Check("failed", f"table {name}", str(error)))
             continue
-        crowded = {file.month for file in files if sum(one.month == file.month for one in files) > MANY_FILES}
+        crowded = [month for month, count in Counter(file.month for file in files).items() if count > MANY_FILES]
         size = sum(file.size for file in files)
         finding = f"{sum(file.rows for file in files):,} rows in {len(files):,} files, {size / 1e6:,.1f} MB"
         if crowded:
@@ -63,9 +64,7 @@ def diagnose(config: Config) -> list[Check]:
 
 
 def _folder(name: str, folder: Path) -> Check:
-    existing = folder
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
+    existing = nearest(folder)
     if not existing.is_dir():
         return Check("failed", name, f"{existing}: is not a folder")
     if not os.access(existing, os.R_OK | os.X_OK):

@@ -374,7 +374,9 @@ def _is_export(path: Path) -> bool:
 
 
 def _memory(archive: Archive, request: Request) -> Path:
-    return archive.state / "exports" / f"{request.key}.json"
+    """By archive too, since several can share a state folder, and each counts its versions by itself."""
+    whose = hashlib.sha256(archive.url.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return archive.state / "exports" / f"{whose}-{request.key}.json"
 
 
 def _remembered(archive: Archive, request: Request) -> Last | None:

@@ -27,6 +27,7 @@ from pipelines.collecting import surroundings_of
 from pipelines.logs import keep_secrets_out
 from pipelines.overrides import load_corrections
 from pipelines.reports import report_key, write_report
+from pipelines.scheduling import STOPPING
 from pipelines.sessions import load_session
 from pipelines.telling import tell_people
 from pipelines.tending import Tended, agenda, attend, carry_out
@@ -51,7 +52,7 @@ class _Workplace:
         return agenda(self.config, self.archive, datetime.now(UTC), chat)
 
     def is_stopping(self) -> bool:
-        return (self.config.state_dir / "stopping").exists()
+        return (self.config.state_dir / STOPPING).exists()
 
 
 class _StepError(Exception):
@@ -140,11 +141,17 @@ async def catch_up() -> State[Any]:
 
 @flow(name="maintain", flow_run_name="maintain", persist_result=False, log_prints=False)
 async def maintain() -> State[Any]:
-    """Fold and compact the archive."""
-    place = _Workplace()
+    """Fold and compact the archive, and delete the files that no reader needs any more."""
+
+    def work() -> None:
+        archive = _Workplace().archive
+        archive.maintain()
+        archive.vacuum()
+
     try:
-        await asyncio.to_thread(place.archive.maintain)
-    except KnowarchiveError as error:
+        await asyncio.to_thread(work)
+    except Exception as error:
+        log.exception("maintain")
         return Failed(message=type(error).__name__)
     return Completed()
 
@@ -157,8 +164,11 @@ def _following(chat: str) -> str:
 async def _run(work: Any, *, nothing: str) -> State[Any]:
     try:
         done = await work(_Workplace())
-    except (KnowarchiveError, _StepError) as error:
-        return Failed(message=type(error).__name__ if isinstance(error, KnowarchiveError) else str(error))
+    except _StepError as error:  # its words are in the log already
+        return Failed(message=str(error))
+    except Exception as error:
+        log.exception("a flow failed")
+        return Failed(message=type(error).__name__)
     if not done or all(one.skipped for one in done):
         return Completed(name="Skipped", message=nothing if not done else "done already")
     return Completed(message=f"{sum(not one.skipped for one in done)} done")

@@ -4,6 +4,7 @@ Whether it is in step is a look at two folders and two files: nothing heavy is i
 stretches of time, each widened until it cuts no session, because a new post can change where the others belong.
 """
 
+import logging
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from knowarchive.config import Chat, Config
-from knowarchive.errors import StorageError
+from knowarchive.errors import KnowarchiveError, StorageError
 from storage.changes import Changes, changes, newest_version
 from transcripts.search.index import ERASING, IndexWriter, State, open_index, read_state
 from transcripts.search.posts import Filed, IndexedPost, keep
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from knowarchive.model import Post, Repost
     from storage.archive import Archive
     from transcripts.model import Window
+
+log = logging.getLogger("knowarchive.pipelines")
 
 TABLES = ("posts", "reposts")  # what the filing is made of
 AT_ONCE = 4_000  # posts in memory, about
@@ -58,11 +61,7 @@ def index_folder(config: Config) -> Path:
 
 
 def is_current(config: Config) -> bool:
-    """Whether the index is that of the archive, corrections, configuration and code as they are now.
-
-    Raises:
-        ConfigError: the overrides file cannot be read.
-    """
+    """Whether the index is that of the archive, corrections, configuration and code as they are now."""
     state = read_state(index_folder(config))
     return state is not None and _describes(state, _target(config))
 
@@ -125,6 +124,18 @@ def finish_erasing(config: Config) -> None:
     if (folder / ERASING).exists() and (state := read_state(folder)):
         with IndexWriter(folder, state) as writer:
             writer.finish_erasing()
+
+
+def forget_erased(archive: "Archive", config: Config) -> None:
+    """Take what was just erased from the archive out of the index too, where there is one: it holds the words.
+
+    That it cannot be done now is logged: until it is done, whoever searches sees to it first.
+    """
+    if index_folder(config).exists():
+        try:
+            bring_up_to_date(archive, config)
+        except KnowarchiveError as error:
+            log.warning("what was erased is still in the search index: %s", error)
 
 
 def _usable(folder: Path) -> tuple[State | None, str | None]:
@@ -310,11 +321,12 @@ def _describes(state: State, target: _Target) -> bool:
 
 def _target(config: Config) -> _Target:
     chats = [
-        (chat.name, chat.hashtags, chat.timezone, chat.schedule, chat.margin, chat.duration, chat.moderators)
+        (chat.name, chat.hashtags, chat.timezone, chat.schedule, chat.margin, chat.duration, chat.moderators,
+         chat.skip, chat.session)
         for chat in config.chat
-    ]
+    ]  # fmt: skip
     return _Target(
-        setup=_digest((chats, _code())),
+        setup=_digest((chats, config.person, _code())),
         tables={table: newest_version(config.archive_url, table) for table in TABLES},
         corrections=_corrections(config.overrides_path),
     )
@@ -338,11 +350,15 @@ def _corrections(path: Path) -> dict[str, str]:
     A file that is not whole is none: whoever reads it for a transcript says what is wrong with it.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = path.read_bytes()
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
-        return {"": _digest(path.read_bytes() if path.is_file() else b"")}
+    except OSError:
+        return {"": _digest(b"")}
+    try:
+        document = tomllib.loads(content.decode("utf-8-sig"))
+    except ValueError:
+        return {"": _digest(content)}
     return {
         f"{chat}/{label}": _digest(said)
         for chat, sessions in document.items()

@@ -8,7 +8,7 @@ from typing import Any
 
 HIDDEN = "[secret]"
 SHORTEST = 6  # characters; what is shorter is a word that would be blotted out everywhere
-NO_SECRETS = {"KNOWARCHIVE_CONFIG", "KNOWARCHIVE_BLUESKY_HANDLE", "KNOWARCHIVE_X_FIELDS", "KNOWARCHIVE_X_VOCABULARY"}
+NO_SECRETS = {"KNOWARCHIVE_CONFIG", "KNOWARCHIVE_BLUESKY_HANDLE", "KNOWARCHIVE_X_FIELDS"}
 OF_OTHERS = {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING",
              "PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL"}  # fmt: skip
 PIECES = re.compile(r"[\s/:@?&=,]+")  # of an address: any of them may be the secret
@@ -23,7 +23,7 @@ class Scrubber:
             piece
             for name, value in environ.items()
             if (name.startswith("KNOWARCHIVE_") and name not in NO_SECRETS) or name in OF_OTHERS
-            for piece in (value, *PIECES.split(value.partition("://")[2]))
+            for piece in (value.strip(), *PIECES.split(value.partition("://")[2]))
             if len(piece) >= SHORTEST
         }
         longest_first = sorted(values, key=len, reverse=True)

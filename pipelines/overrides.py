@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -143,17 +144,29 @@ def _read(path: Path | None) -> str | None:
 
 
 def _parse(text: str, path: Path, notes: list[str]) -> dict[str, Any]:
-    """Read TOML; of two lines for one key the first counts, as after a merge that kept both."""
-    lines = text.splitlines()
+    """Read TOML; of two lines for one key the first counts, as after a merge that kept both. Read it only."""
+    try:
+        document, ignored = _parsed(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}; mend it") from error
+    notes += [f"{path.name}: line {line} ignored, since it contradicts an earlier one" for line in ignored]
+    return document
+
+
+@lru_cache(maxsize=1)  # every session is looked up in the same file
+def _parsed(text: str) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """A document, and the numbers of its lines that were left out."""
+    lines = text.split("\n")
+    ignored: list[int] = []
     while True:
         try:
-            return tomllib.loads("\n".join(lines))
+            return tomllib.loads("\n".join(lines)), tuple(ignored)
         except tomllib.TOMLDecodeError as error:
             twice = TWICE.search(str(error))
             if twice is None or not lines[int(twice[1]) - 1].strip():
-                raise ConfigError(f"{path}: not valid TOML: {error}; mend it") from error
-            notes.append(f"{path.name}: line {twice[1]} ignored, since it contradicts an earlier one")
-            lines[int(twice[1]) - 1] = ""
+                raise
+            ignored.append(int(twice[1]))
+            lines[ignored[-1] - 1] = ""
 
 
 def _table(parent: Mapping[str, Any], key: str, path: Path, notes: list[str]) -> dict[str, Any]:

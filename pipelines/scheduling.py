@@ -13,11 +13,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import datetime, time
+from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowarchive.config import ANCHOR, Chat, Config, Rule, load_config
+from knowarchive.config import ANCHOR, Chat, Config, Rule, load_config, with_local_until
 from knowarchive.errors import ConfigError, KnowarchiveError
 
 if TYPE_CHECKING:
@@ -128,17 +128,22 @@ def _wait_for(url: str, process: "subprocess.Popen[bytes]", output: Path) -> Non
 
 def rrules(chat: Chat) -> list[str]:
     """The rules of a chat as Prefect wants them: with DTSTART, in the chat's own clock."""
-    return [_rrule(rule) for rule in chat.rules]
+    return [_rrule(rule, chat.zone) for rule in chat.rules]
 
 
-def _rrule(rule: Rule) -> str:
+def _rrule(rule: Rule, zone: tzinfo) -> str:
     start = datetime.combine(rule.since or ANCHOR, time())
     until = f";UNTIL={datetime.combine(rule.until, time.max):%Y%m%dT%H%M%S}" if rule.until else ""
-    return f"DTSTART:{start:%Y%m%dT%H%M%S}\nRRULE:{rule.rule.removeprefix('RRULE:')}{until}"
+    text = with_local_until(rule.rule, zone).removeprefix("RRULE:")
+    return f"DTSTART:{start:%Y%m%dT%H%M%S}\nRRULE:{text}{until}"
 
 
 async def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. The environment holds what `environment` gives, and the server answers."""
+    """Serve until SIGTERM or SIGINT. The environment holds what `environment` gives, and the server answers.
+
+    Raises:
+        SchedulerError: an error ended Prefect's runner.
+    """
     from prefect.client.orchestration import get_client
     from prefect.runner import Runner
 
@@ -162,11 +167,16 @@ async def serve(config: Config) -> None:
         stopping.touch()
         log.info("stopping; running sessions end at their next poll")
         await _drain(client)
-        if not running.done():
+        if running.done():
+            error = None if running.cancelled() else running.exception()
+        else:
+            error = None
             await runner.astop()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
     stopping.unlink(missing_ok=True)
+    if error:
+        raise SchedulerError(f"Prefect's runner ended ({type(error).__name__}); start it again") from error
 
 
 async def _deploy(runner: "Runner", client: "PrefectClient", config: Config) -> None:
@@ -199,7 +209,7 @@ async def _deploy(runner: "Runner", client: "PrefectClient", config: Config) -> 
             description="Whatever is due by the ledger: missed sessions, tries after failures, refreshes.",
         ),
         await flows.maintain.ato_deployment(
-            "archive", schedules=[RRule(_rrule(Rule(rule=config.schedule.maintain)), timezone="UTC")],
+            "archive", schedules=[RRule(_rrule(Rule(rule=config.schedule.maintain), UTC), timezone="UTC")],
             concurrency_limit=alone, entrypoint_type=where, description="Fold and compact the archive.",
         ),
     ]  # fmt: skip
@@ -267,7 +277,12 @@ async def _watch(runner: "Runner", client: "PrefectClient", config: Config) -> N
         except ConfigError as error:
             log.error("%s; the schedule stays as it was", error)  # noqa: TRY400 - one line, as it teaches
             continue
-        await _deploy(runner, client, edited)
+        try:
+            await _deploy(runner, client, edited)
+        except Exception:  # whatever Prefect raises: the schedule goes on as it was, and the edit is tried again
+            log.exception("the edited configuration could not be taken up")
+            seen = (0, 0)
+            continue
         log.info("took up the edited configuration: %d chats", len(edited.chat))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from knowarchive.config import Chat, Config, Identity
+from knowarchive.config import Chat, Identity
 from knowarchive.errors import UsageError
 from knowarchive.model import Account, Post
 from pipelines.coverage import SourceCoverage, cover, coverage_state
@@ -36,19 +36,6 @@ class SessionRow:
     sources: tuple[SourceCoverage, ...]
 
 
-def require_chat(config: Config, name: str) -> Chat:
-    """Find a configured chat.
-
-    Raises:
-        UsageError: there is none of this name; says which there are.
-    """
-    chat = config.find_chat(name)
-    if chat is None:
-        known = ", ".join(chat.name for chat in config.chat) or "none yet"
-        raise UsageError(f"no chat named {name!r}; {config.path} has: {known}")
-    return chat
-
-
 def list_sessions(
     archive: Archive, chat: Chat, overrides: Path | None = None, people: tuple[Identity, ...] = ()
 ) -> Iterator[SessionRow]:
@@ -63,7 +50,7 @@ def list_sessions(
     times = archive.times()
     if not times:
         return
-    runs = archive.runs()
+    runs = [run for run in archive.runs() if run.chat in {None, chat.name}]
     for window, posts in _posts_by_window(archive, chat, times):
         members = select(posts, window, chat.hashtags, chat.name)
         if not members:
@@ -72,7 +59,7 @@ def list_sessions(
         profiles = load_profiles(archive, window, members)
         session = session_posts(chat, window, members, people=people, accounts=profiles)
         transcript = build_transcript(session, corrections)
-        sources = cover((run for run in runs if run.chat in {None, chat.name}), window)
+        sources = cover(runs, window)
         yield SessionRow(
             chat=chat.name,
             date=window.label,
@@ -170,8 +157,8 @@ def session_posts(chat: Chat, window: Window, posts: tuple[Post, ...], **rest: A
     occasion = find_occasion(chat, window)
     return SessionPosts(
         window=window,
-        title=chat.title or f"#{chat.hashtags[0].removeprefix('#')}",
-        hashtags=tuple(tag.removeprefix("#") for tag in chat.hashtags),
+        title=chat.title or f"#{chat.tags[0]}",
+        hashtags=chat.tags,
         posts=posts,
         moderators=chat.moderators,
         topic=(occasion.topic or None) if occasion else None,

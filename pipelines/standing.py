@@ -72,7 +72,7 @@ def take_stock(config: Config, archive: Archive, environ: Mapping[str, str], now
         StorageError: the archive cannot be read.
     """
     folders = [config.state_dir, *([Path(config.archive_url)] if "://" not in config.archive_url else [])]
-    free = {str(folder): _free(folder) for folder in folders}
+    free = {str(folder): shutil.disk_usage(nearest(folder)).free for folder in folders}
     return assess(config, archive.runs(now - REACH), now, free, environ)
 
 
@@ -219,11 +219,11 @@ def _about(run: Done, window: Window) -> bool:
     return run.since is not None and run.until is not None and run.since <= window.start and run.until >= window.end
 
 
-def _free(folder: Path) -> int:
-    """Bytes left for a folder that may not be there yet."""
+def nearest(folder: Path) -> Path:
+    """A folder, or where it would be made if it is not there yet."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return folder
 
 
 def document(standing: Standing) -> dict[str, object]:

@@ -74,7 +74,7 @@ def tell(state: Path, troubles: Iterable[Trouble], now: datetime, send: Callable
 
 
 def sender(environ: Mapping[str, str]) -> Callable[[str, str], bool] | None:
-    """What sends to all addresses in the environment; None where there is none."""
+    """What sends to all addresses in the environment, and says whether any was reached; None where there is none."""
     addresses = environ.get(ADDRESSES, "").split()
     if not addresses:
         return None
@@ -84,9 +84,17 @@ def sender(environ: Mapping[str, str]) -> Callable[[str, str], bool] | None:
 
         for name in ("apprise", "urllib3", "requests"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what they say may hold an address
-        service = apprise.Apprise()
-        understood = [service.add(address) for address in addresses]
-        return bool(service.notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT)) and all(understood)
+
+        def reaches(address: str) -> bool:
+            service = apprise.Apprise()
+            return bool(
+                service.add(address) and service.notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT)
+            )
+
+        reached = [reaches(address) for address in addresses]
+        if any(reached) and not all(reached):  # whoever was told is not told again because of the others
+            log.warning("%d of the addresses in %s could not be told; check them", reached.count(False), ADDRESSES)
+        return any(reached)
 
     return send
 

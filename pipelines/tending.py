@@ -9,11 +9,15 @@ from knowarchive.config import Chat, Config
 from pipelines.agenda import LONGEST_HORIZON, Job, due
 from pipelines.claims import claim
 from pipelines.collecting import Collected, collect_session
+from pipelines.indexing import forget_erased
+from pipelines.outcomes import add_up
 from pipelines.refreshing import refresh_session
 from storage.archive import Archive
 from transcripts.sessions import windows
 
 REACH = timedelta(days=366) + 2 * LONGEST_HORIZON  # lines of the ledger that can matter
+LOOK_AGAIN = timedelta(minutes=1)  # where somebody else is at it, or a source could not be yet
+HEED = 5.0  # seconds between two looks at whether to stop
 STEPS = {"collect": collect_session, "refresh": refresh_session}
 
 
@@ -28,14 +32,10 @@ class Tended:
     @property
     def counts(self) -> dict[str, int]:
         """Numbers alone, fit for logs and for what Prefect keeps: nobody's words or names."""
-        outcomes = [result.outcome for result in self.results if result.outcome]
         return {
             "sources": len(self.results),
             "incomplete": sum(result.status != "done" for result in self.results),
-            "seen": sum(one.seen for one in outcomes),
-            "new": sum(one.new for one in outcomes),
-            "changed": sum(one.changed for one in outcomes),
-            "quarantined": sum(one.quarantined for one in outcomes),
+            **add_up(result.outcome for result in self.results),
         }
 
 
@@ -62,7 +62,9 @@ def carry_out(config: Config, archive: Archive, job: Job, surroundings: Surround
         results = tuple(
             result for one in same for result in step(archive, one.chat, one.window, surroundings, sources=one.sources)
         )
-        return Tended(job, results)
+    if any(result.deleted for result in results):
+        forget_erased(archive, config)
+    return Tended(job, results)
 
 
 def attend(
@@ -94,14 +96,11 @@ def attend(
         began = now()
         jobs = [job for job in open_jobs() if job.window.label == window.label and job.kind == "collect"]
         yield from jobs
-        if began >= window.closes:
-            if not jobs:
-                return
-            continue
-        wake = min(now() + (every if jobs else LOOK_AGAIN), window.closes)
+        if began < window.closes:
+            wake = min(now() + (every if jobs else LOOK_AGAIN), window.closes)
+        elif jobs:
+            wake = now() + LOOK_AGAIN  # it is still due where another process is at it
+        else:
+            return
         while (left := (wake - now()).total_seconds()) > 0 and not is_stopping():
             sleep(min(left, HEED))
-
-
-LOOK_AGAIN = timedelta(minutes=1)  # where somebody else polled, or a source could not be yet
-HEED = 5.0  # seconds between two looks at whether to stop

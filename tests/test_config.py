@@ -164,6 +164,12 @@ def test_hashtags_of_every_script_are_known_with_or_without_the_sign(load, tag):
     assert load(chat(hashtags=f'["{tag}"]')).chat[0].hashtags == (tag,)
 
 
+@pytest.mark.parametrize("start", ["7pm", "25:00", "19:00Z", "19:00+02:00", "19:00:30"])
+def test_a_session_starts_at_a_minute_of_the_local_day(complain, start):
+    text = chat() + f'\n[[chat.session]]\ndate = 2015-05-19\nstart = "{start}"\n'
+    assert f'start "{start}" is not a time of the day; write start = "19:00"' in complain(text)
+
+
 @pytest.mark.parametrize("tag", ["crit lib", "##a", "", "#", "a-b", "2015", "_", "a\u202eb", "a.b", "@a"])
 def test_what_no_network_takes_for_a_hashtag_is_refused(complain, tag):
     assert complain(chat(hashtags=f'["{tag}"]')) == (

@@ -1,8 +1,6 @@
 """Bluesky: posts, people and reposts as its AppView shows them. Shapes are those of the app.bsky lexicons."""
 
-from datetime import datetime
-
-from demo.build.script import Json, Line, Person, Pull, Session, draw, picture, pieces
+from demo.build.script import Json, Line, Person, Pull, Session, carded, draw, iso_time, picture, pieces
 
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"  # https://atproto.com/specs/tid
@@ -35,10 +33,6 @@ def cid(line: Line) -> str:
     return f"bafyrei{letters(52, 'cid', line.key)}"
 
 
-def time(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
-
-
 def rich_text(line: Line) -> tuple[str, list[Json]]:
     """The text, with its links cut for the eye, and its facets in bytes of UTF-8."""
     text, facets = "", []
@@ -68,12 +62,12 @@ def reference(line: Line) -> Json:
 def record(line: Line, cards: dict[str, str]) -> Json:
     """What the author wrote."""
     text, facets = rich_text(line)
-    written: Json = {"$type": "app.bsky.feed.post", "createdAt": time(line.at), "langs": [line.lang], "text": text}
+    written: Json = {"$type": "app.bsky.feed.post", "createdAt": iso_time(line.at), "langs": [line.lang], "text": text}
     if facets:
         written["facets"] = facets
     if line.reply_to:
         written["reply"] = {"root": reference(line.root), "parent": reference(line.reply_to)}
-    card = next((value for kind, value, _ in pieces(line) if kind == "link" and value in cards), None)
+    card = carded(line, cards)
     if line.quote_of:
         written["embed"] = {"$type": "app.bsky.embed.record", "record": reference(line.quote_of)}
     elif card:
@@ -133,7 +127,7 @@ def view(line: Line, pull: Pull, cards: dict[str, str]) -> Json:
             "value": record(quoted, cards),
             "labels": [],
             **counts(quoted, pull),
-            "indexedAt": time(quoted.at),
+            "indexedAt": iso_time(quoted.at),
             "embeds": [],
         }
         shown["embed"] = {"$type": "app.bsky.embed.record#view", "record": value}
@@ -142,7 +136,7 @@ def view(line: Line, pull: Pull, cards: dict[str, str]) -> Json:
         shown["embed"] = {"$type": "app.bsky.embed.images#view", "images": [image]}
     elif "embed" in written:
         shown["embed"] = {"$type": "app.bsky.embed.external#view", "external": written["embed"]["external"]}
-    return shown | counts(line, pull) | {"indexedAt": time(line.at), "labels": []}
+    return shown | counts(line, pull) | {"indexedAt": iso_time(line.at), "labels": []}
 
 
 def network(session: Session, cards: dict[str, str]) -> Json:

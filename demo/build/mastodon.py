@@ -7,7 +7,7 @@ import html
 from datetime import UTC, datetime, timedelta
 
 from demo.build import bluesky
-from demo.build.script import Json, Line, Person, Pull, Session, draw, picture, pieces
+from demo.build.script import Json, Line, Person, Pull, Session, carded, draw, iso_time, picture, pieces
 
 SERVER = "halcyon.example"
 BRIDGE = "https://bsky.brid.gy"  # how Bridgy Fed names what it carries over. https://fed.brid.gy/docs
@@ -22,10 +22,6 @@ def snowflake(at: datetime, *parts: object) -> str:
 
 def status_id(line: Line) -> str:
     return snowflake(line.at, line.key)
-
-
-def time(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
 
 
 def actor(person: Person, *, bridged: bool = False) -> str:
@@ -72,7 +68,7 @@ def account(person: Person, *, bridged: bool = False) -> Json:
         "discoverable": True,
         "indexable": "#noindex" not in bio,
         "group": False,
-        "created_at": time(made),
+        "created_at": iso_time(made),
         "note": f"<p>{bio}</p>",
         "url": page(person, bridged=bridged),
         "uri": actor(person, bridged=bridged),
@@ -150,7 +146,7 @@ def poll(line: Line, pull: Pull) -> Json:
     votes = sum(number for _, number in line.poll)
     return {
         "id": snowflake(line.at, "poll", line.key),
-        "expires_at": time(ends),
+        "expires_at": iso_time(ends),
         "expired": pull.at >= ends,
         "multiple": False,
         "votes_count": votes,
@@ -161,7 +157,7 @@ def poll(line: Line, pull: Pull) -> Json:
 
 
 def card(line: Line, cards: dict[str, str]) -> Json | None:
-    link = next((value for kind, value, _ in pieces(line) if kind == "link" and value in cards), None)
+    link = carded(line, cards)
     if link is None:
         return None
     return {
@@ -184,7 +180,7 @@ def status(line: Line, pull: Pull, cards: dict[str, str], *, nested: bool = Fals
         quote = {"state": "accepted", "quoted_status": status(line.quote_of, pull, cards, nested=True)}
     return {
         "id": status_id(line),
-        "created_at": time(line.at),
+        "created_at": iso_time(line.at),
         "in_reply_to_id": status_id(parent) if parent else None,
         "in_reply_to_account_id": account(parent.author, bridged=parent.is_bridged)["id"] if parent else None,
         "sensitive": bool(line.warning),
@@ -197,7 +193,7 @@ def status(line: Line, pull: Pull, cards: dict[str, str], *, nested: bool = Fals
         "reblogs_count": pull.reposts[line.key],
         "favourites_count": pull.likes(line),
         "quotes_count": pull.quotes[line.key],
-        "edited_at": time(now.at) if now is not line else None,
+        "edited_at": iso_time(now.at) if now is not line else None,
         "content": content(now),
         "reblog": None,
         "account": account(line.author, bridged=line.is_bridged),
@@ -221,7 +217,7 @@ def version(line: Line) -> Json:
         "content": content(line),
         "spoiler_text": line.warning,
         "sensitive": bool(line.warning),
-        "created_at": time(line.at),
+        "created_at": iso_time(line.at),
         "account": account(line.author),
         "media_attachments": [],
         "emojis": [],

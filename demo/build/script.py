@@ -47,6 +47,11 @@ def snowflake(at: datetime, *parts: object) -> int:
     return milliseconds << 22 | draw("low bits", *parts) & (1 << 22) - 1
 
 
+def iso_time(at: datetime) -> str:
+    """A time in UTC to the millisecond, as Bluesky and Mastodon write it."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
+
+
 def escape(text: str) -> str:
     """The three characters that X escapes."""
     return html.escape(text, quote=False)
@@ -432,6 +437,11 @@ def pieces(line: Line) -> Iterator[tuple[str, str, Person | None]]:
             yield ("link", match["link"], None) if match["link"] else ("hashtag", match["tag"], None)
     if done < len(words):
         yield "text", words[done:], None
+
+
+def carded(line: Line, cards: dict[str, str]) -> str | None:
+    """The link of a post that its network shows a card of: the first whose page has a title."""
+    return next((value for kind, value, _ in pieces(line) if kind == "link" and value in cards), None)
 
 
 def picture(line: Line) -> str:

@@ -5,7 +5,20 @@ import io
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from demo.build.script import Body, Json, Line, Person, Pull, Session, Span, draw, escape, short_code, snowflake
+from demo.build.script import (
+    Body,
+    Json,
+    Line,
+    Person,
+    Pull,
+    Session,
+    Span,
+    draw,
+    escape,
+    picture,
+    short_code,
+    snowflake,
+)
 
 
 def v1_time(at: datetime) -> str:
@@ -75,7 +88,7 @@ def v1_media(line: Line, body: Body, *, extended: bool) -> list[Json]:
     items = []
     for span in body.of("media"):
         number = snowflake(origin.at - timedelta(seconds=8), "media", origin.key)
-        address = f"example.org/lantern/photos/{short_code('photo', origin.key)}.jpg"
+        address = picture(origin).removeprefix("https://")
         item: Json = {
             "id": number,
             "id_str": str(number),

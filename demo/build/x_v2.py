@@ -2,7 +2,20 @@
 
 from datetime import datetime, timedelta
 
-from demo.build.script import HASHTAG, Json, Line, Person, Pull, Session, Span, draw, escape, short_code, snowflake
+from demo.build.script import (
+    HASHTAG,
+    Json,
+    Line,
+    Person,
+    Pull,
+    Session,
+    Span,
+    draw,
+    escape,
+    picture,
+    short_code,
+    snowflake,
+)
 
 PAGE = 100
 
@@ -125,7 +138,7 @@ def v2_media(line: Line) -> Json:
     return {
         "media_key": media_key(line),
         "type": "photo",
-        "url": f"https://example.org/lantern/photos/{short_code('photo', line.key)}.jpg",
+        "url": picture(line),
         "width": 1600,
         "height": 1200,
         "alt_text": line.photo,

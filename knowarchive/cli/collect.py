@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 import click
 
 from knowarchive.cli import Context
+from knowarchive.cli.dates import local_moment
 from knowarchive.cli.output import one_line, print_json
 from knowarchive.cli.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from knowarchive.config import Chat
+    from knowarchive.config import Chat, Config
     from pipelines.collecting import Collected
+    from storage.archive import Archive
     from transcripts.model import Window
 
 PLATFORMS = ("x", "bluesky", "mastodon")
@@ -47,32 +49,63 @@ def command(
     """
     config = context.config  # before the heavy imports: a wrong configuration is said at once
 
-    import os
-
     from knowarchive.errors import UsageError
-    from pipelines.collecting import collect_session, surroundings_of
-    from pipelines.sessions import require_chat
-    from storage.archive import Archive
+    from pipelines.collecting import collect_session
 
     if session and (since or until):
         raise UsageError("give --session, or --since and --until, not both")
-    chats = [require_chat(config, chat)] if chat else list(config.chat)
+    chats = [config.require_chat(chat)] if chat else list(config.chat)
     check_sources(chats, platforms)
     now = datetime.now(UTC)
-    surroundings = surroundings_of(config, os.environ)
+
+    def windows_of(_archive: "Archive", one: "Chat") -> "list[Window]":
+        return _windows(one, now, session, since, until)
+
+    results = fetch(collect_session, config, chats, platforms, windows_of, quiet=as_json)
+    return summarise(results, as_json=as_json)
+
+
+def fetch(
+    step: "Callable[..., Iterator[Collected]]",
+    config: "Config",
+    chats: "Sequence[Chat]",
+    platforms: tuple[str, ...],
+    windows_of: "Callable[[Archive, Chat], list[Window]]",
+    *,
+    quiet: bool,
+) -> "list[Collected]":
+    """Collect or refresh sessions, and say of each source what it came to.
+
+    Args:
+        step: `collect_session` or `refresh_session`.
+        config: whose archive, limits and secrets.
+        chats: whose sessions.
+        platforms: ask these networks alone; all where empty.
+        windows_of: the sessions of a chat.
+        quiet: show no progress.
+    """
+    import os
+
+    from pipelines.collecting import surroundings_of
+    from pipelines.indexing import forget_erased
+    from storage.archive import Archive
+
     archive = Archive(config.archive_url, config.state_dir)
+    surroundings = surroundings_of(config, os.environ)
     results: list[Collected] = []
-    with Progress(quiet=as_json) as progress:
+    with Progress(quiet=quiet) as progress:
         for one in chats:
             sources = [source for source in one.source if not platforms or source.platform in platforms]
-            for window in _windows(one, now, session, since, until) if sources else ():
+            for window in windows_of(archive, one) if sources else ():
                 progress.begin(f"{one.name} {window.label}", None)
-                for result in collect_session(archive, one, window, surroundings, sources=sources,
-                                              on_progress=lambda _source, posts: progress.advance(0, posts)):  # fmt: skip
+                for result in step(archive, one, window, surroundings, sources=sources,
+                                   on_progress=lambda _source, posts: progress.advance(0, posts)):  # fmt: skip
                     results.append(result)
                     tell_result(one, window, result)
     archive.tidy()
-    return summarise(results, as_json=as_json)
+    if any(result.deleted for result in results):
+        forget_erased(archive, config)
+    return results
 
 
 def check_sources(chats: "Sequence[Chat]", platforms: tuple[str, ...]) -> None:
@@ -120,13 +153,10 @@ def _local(text: str, chat: "Chat") -> datetime:
     from knowarchive.config import FIRST_YEAR, LAST_YEAR
     from knowarchive.errors import UsageError
 
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is not a date; write 2015-05-19") from error
+    moment = local_moment(text, chat)
     if not FIRST_YEAR < moment.year < LAST_YEAR:
         raise UsageError(f"{text!r} is not a date of any session; write one such as 2015-05-19")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=chat.zone)).astimezone(UTC)
+    return moment
 
 
 def tell_result(chat: "Chat", window: "Window", result: "Collected") -> None:
@@ -143,10 +173,9 @@ def tell_result(chat: "Chat", window: "Window", result: "Collected") -> None:
 
 def summarise(results: "list[Collected]", *, as_json: bool) -> int:
     """Print what came of all sources; returns the exit code."""
-    outcomes = [result.outcome for result in results if result.outcome]
-    totals = {
-        name: sum(getattr(outcome, name) for outcome in outcomes) for name in ("seen", "new", "changed", "quarantined")
-    }
+    from pipelines.outcomes import add_up
+
+    totals = add_up(result.outcome for result in results)
     deleted = sum(result.deleted for result in results)
     if as_json:
         rows = [

@@ -8,12 +8,12 @@ import click
 
 from knowarchive.cli import Context
 from knowarchive.cli.completion import complete_chat, complete_date
+from knowarchive.cli.dates import local_moment
 from knowarchive.cli.output import print_json, tell
 from knowarchive.cli.progress import Progress
 from knowarchive.errors import ReadError, UsageError
 
 if TYPE_CHECKING:
-    from knowarchive.config import Chat
     from pipelines.exporting import Exported
 
 
@@ -68,7 +68,7 @@ def command(
     """  # noqa: D301 - click looks for the character itself
     config = context.config  # before what is heavy, so that a mistake is said at once
     from pipelines.exporting import Request, export
-    from pipelines.sessions import find_session, require_chat
+    from pipelines.sessions import find_session
     from storage.archive import Archive
     from storage.exports import FORMATS
 
@@ -76,7 +76,7 @@ def command(
         raise UsageError(f"no export format {format_name!r}; there are: {', '.join(FORMATS)}")
     if not output or output == "-":
         raise UsageError("give --output a folder or a file; an export is more than one stream")
-    one = require_chat(config, chat) if chat else None
+    one = config.require_chat(chat) if chat else None
     if session and one is None:
         raise UsageError("a session is one of a chat; write: knowarchive export CHAT --session DATE")
     if sum((bool(session), bool(since or until), bool(uids))) > 1 or (uids and one):
@@ -86,8 +86,8 @@ def command(
         format=format_name,
         chat=one,
         window=find_session(archive, one, session) if one and session else None,
-        since=_local(since, one),
-        until=_local(until, one),
+        since=None if since is None else local_moment(since, one),
+        until=None if until is None else local_moment(until, one),
         uids=_read_uids(uids) if uids else None,
         is_public=public,
         since_last=since_last,
@@ -103,16 +103,6 @@ def command(
             on_progress=lambda done, _all: progress.advance(done, done),
         )
     _report(exported, as_json=as_json, since_last=since_last)
-
-
-def _local(text: str | None, chat: "Chat | None") -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=chat.zone if chat else UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise UsageError(f"{text!r} is not a date; write 2015-05-19") from error
 
 
 def _read_uids(name: str) -> frozenset[str]:

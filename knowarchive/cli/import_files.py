@@ -49,12 +49,11 @@ def command(context: Context, files: tuple[str, ...], format_name: str, chat: st
     config = context.config  # before what is heavy, so that a mistake is said at once
     from connectors import FORMATS
     from pipelines.importing import import_file
-    from pipelines.sessions import require_chat
     from pipelines.understanding import processors
     from storage.archive import Archive
 
     if chat is not None:
-        require_chat(config, chat)
+        config.require_chat(chat)
     if format_name != "auto" and format_name not in FORMATS:
         raise UsageError(f"no format named {format_name!r}; there are: auto, {', '.join(FORMATS)}")
     sources = _find_sources(files)
@@ -129,11 +128,11 @@ def _report(result: "Imported") -> None:
 
 
 def _summarise(results: "list[Imported]", *, as_json: bool) -> int:
+    from pipelines.outcomes import add_up
+
     failed = sum(result.outcome is None for result in results)
-    outcomes = [result.outcome for result in results if result.outcome]
-    totals = {
-        name: sum(getattr(outcome, name) for outcome in outcomes) for name in ("seen", "new", "changed", "quarantined")
-    }
+    imported = len(results) - failed
+    totals = add_up(result.outcome for result in results)
     if as_json:
         rows = [
             {
@@ -146,12 +145,12 @@ def _summarise(results: "list[Imported]", *, as_json: bool) -> int:
             for result in results
         ]
         print_json({**totals, "sources": rows})
-    elif outcomes:
+    elif imported:
         click.echo(
-            f"{totals['seen']:,} posts seen in {len(outcomes)} file{'s' * (len(outcomes) != 1)}: "
+            f"{totals['seen']:,} posts seen in {imported} file{'s' * (imported != 1)}: "
             f"{totals['new']:,} new, {totals['changed']:,} changed, {totals['quarantined']:,} quarantined."
             f"{f' {failed} could not be read.' if failed else ''}"
         )
-    if not outcomes and results:
+    if not imported and results:
         return 1
     return 4 if any(result.status != "done" for result in results) else 0

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from knowarchive.cli import Context
-from knowarchive.cli.collect import PLATFORMS, check_sources, summarise, tell_result
-from knowarchive.cli.progress import Progress
+from knowarchive.cli.collect import PLATFORMS, check_sources, fetch, summarise
 
 if TYPE_CHECKING:
     from knowarchive.config import Chat
-    from pipelines.collecting import Collected
     from storage.archive import Archive
     from transcripts.model import Window
 
@@ -34,34 +32,18 @@ def command(
     What was edited keeps its older text as history. What its network says is deleted is erased from every file of the
     archive; its place in the thread stays. A post that is merely not found any more is kept, and said.
     """
-    import os
-
     config = context.config  # before the heavy imports: a wrong configuration is said at once
 
-    from pipelines.collecting import surroundings_of
-    from pipelines.indexing import bring_up_to_date, index_folder
     from pipelines.refreshing import refresh_session
-    from pipelines.sessions import require_chat
-    from storage.archive import Archive
 
-    chats = [require_chat(config, chat)] if chat else list(config.chat)
+    chats = [config.require_chat(chat)] if chat else list(config.chat)
     check_sources(chats, platforms)
     now = datetime.now(UTC)
-    archive = Archive(config.archive_url, config.state_dir)
-    surroundings = surroundings_of(config, os.environ)
-    results: list[Collected] = []
-    with Progress(quiet=as_json) as progress:
-        for one in chats:
-            sources = [source for source in one.source if not platforms or source.platform in platforms]
-            for window in _windows(archive, one, now, session) if sources else ():
-                progress.begin(f"{one.name} {window.label}", None)
-                for result in refresh_session(archive, one, window, surroundings, sources=sources,
-                                              on_progress=lambda _source, posts: progress.advance(0, posts)):  # fmt: skip
-                    results.append(result)
-                    tell_result(one, window, result)
-    archive.tidy()
-    if any(result.deleted for result in results) and index_folder(config).exists():
-        bring_up_to_date(archive, config)  # it holds the words too
+
+    def windows_of(archive: "Archive", one: "Chat") -> "list[Window]":
+        return _windows(archive, one, now, session)
+
+    results = fetch(refresh_session, config, chats, platforms, windows_of, quiet=as_json)
     return summarise(results, as_json=as_json)
 
 

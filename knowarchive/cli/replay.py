@@ -19,6 +19,7 @@ def command(context: Context, *, as_json: bool) -> int:
     config = context.config  # before what is heavy, so that a mistake is said at once
     from datetime import UTC, datetime
 
+    from pipelines.outcomes import add_up
     from pipelines.replaying import replay
     from storage.archive import Archive
 
@@ -29,10 +30,7 @@ def command(context: Context, *, as_json: bool) -> int:
     if as_json:
         print_json(
             {
-                "seen": outcome.seen,
-                "new": outcome.new,
-                "changed": outcome.changed,
-                "quarantined": outcome.quarantined,
+                **add_up([outcome]),
                 "sources": [
                     {"source": "payloads", "status": "done", "pages": outcome.payloads, "gaps": [], "cost": None}
                 ],

@@ -55,10 +55,9 @@ def command(
     """
     config = context.config  # before what is heavy, so that a mistake is said at once
     from pipelines.reviewing import Review
-    from pipelines.sessions import require_chat
     from storage.archive import Archive
 
-    one = require_chat(config, chat)
+    one = config.require_chat(chat)
     changes = _split(given)
     review = Review(Archive(config.archive_url, config.state_dir), config, one, date)
     for note in review.notes:
@@ -142,7 +141,7 @@ class _Conversation:
         self.read_key = read_key
         self.zone = zone
         self.keys = _keys(review.topics)
-        self.done: list[tuple[str, str | None]] = []  # uids with what was said of them before
+        self.done: list[tuple[str, tuple[str | None, ...]]] = []  # uids with the topic and role they had been given
         self.skipped: set[str] = set()
 
     def hold(self, number: int) -> None:
@@ -192,8 +191,7 @@ class _Conversation:
                 return 1
 
     def _take(self, uid: str, value: str) -> None:
-        topics, roles = self.review.corrections.topics, self.review.corrections.roles
-        before = roles.get(uid) if value in {"answer", "chatter"} else topics.get(uid)
+        before = self.review.corrections.topics.get(uid), self.review.corrections.roles.get(uid)
         moved = self.review.correct([(uid, value)])
         self.done.append((uid, before))
         click.echo(f"  {click.style(value, bold=True)}; {_summary(moved)}")
@@ -207,10 +205,8 @@ class _Conversation:
             click.echo("  nothing to undo")
             return 0
         uid, before = self.done.pop()
-        changes: list[tuple[str, str | None]] = [(uid, None)]
-        if before is not None:
-            changes.append((uid, before))
-        moved = self.review.correct(changes)
+        given = [(uid, value) for value in before if value is not None]
+        moved = self.review.correct([(uid, None), *given])
         click.echo(f"  taken back; {_summary(moved)}")
         return -1
 

@@ -110,7 +110,7 @@ def _serve(config: "Config") -> int:
     from pipelines.claims import claim
     from pipelines.healthz import answering
     from pipelines.logs import keep_secrets_out
-    from pipelines.scheduling import SchedulerError, environment, server
+    from pipelines.scheduling import SchedulerError, environment, serve, server
     from pipelines.standing import look
 
     os.environ.update(environment(config, os.environ))
@@ -119,7 +119,5 @@ def _serve(config: "Config") -> int:
         if not is_mine:
             raise SchedulerError("another `knowarchive schedule` serves this archive already; nothing to do")
         with answering(config.schedule.health, lambda: look(config.path, os.environ)), server(config, os.environ):
-            from pipelines.scheduling import serve
-
             asyncio.run(serve(config))
     return 0

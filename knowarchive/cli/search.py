@@ -79,7 +79,7 @@ def command(
     from transcripts.search.language import parse
     from transcripts.search.results import around, search
 
-    zone = UTC if chat is None else _zone(config, chat)
+    zone = UTC if chat is None else config.require_chat(chat).zone
     typed = " ".join(query)
     asked = _with_options(
         parse(typed, zone),
@@ -109,14 +109,6 @@ def command(
     if results.page != page:
         tell(f"Note: there {'are' if results.pages > 1 else 'is'} {results.pages:,} page{'s' * (results.pages > 1)}")
     click.echo("\n".join(_page(results, context_of, limit)))
-
-
-def _zone(config: "Config", chat: str) -> Any:
-    found = config.find_chat(chat)
-    if found is None:
-        known = ", ".join(one.name for one in config.chat) or "none yet"
-        raise UsageError(f"no chat named {chat!r}; {config.path} has: {known}")
-    return found.zone
 
 
 def _with_options(query: "Query", options: dict[str, str | None], zone: Any) -> "Query":

@@ -53,10 +53,10 @@ def command(context: Context, chat: str | None, *, by_source: bool, as_json: boo
     config = context.config  # before what is heavy, so that a mistake is said at once
     from dataclasses import asdict
 
-    from pipelines.sessions import list_sessions, require_chat
+    from pipelines.sessions import list_sessions
     from storage.archive import Archive
 
-    chats = [require_chat(config, chat)] if chat else list(config.chat)
+    chats = [config.require_chat(chat)] if chat else list(config.chat)
     archive = Archive(config.archive_url, config.state_dir)
     rows = [asdict(row) for one in chats for row in list_sessions(archive, one, config.overrides_path, config.person)]
     if as_json:

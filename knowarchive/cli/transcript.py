@@ -31,11 +31,11 @@ def command(
       knowarchive transcript critlib 2015-05-19 --output recap.html
     """
     config = context.config  # before what is heavy, so that a mistake is said at once
-    from pipelines.sessions import make_transcript, require_chat
+    from pipelines.sessions import make_transcript
     from storage.archive import Archive
     from transcripts.writers import render
 
-    one = require_chat(config, chat)
+    one = config.require_chat(chat)
     target = Path(output) if output and output != "-" else None
     format_name = _choose_format(format_name, target)
     if target:

@@ -145,7 +145,7 @@ def _chat(chat: Any, row: Any) -> ChatRow:
     return ChatRow(
         name=chat.name,
         title=chat.title,
-        hashtags=chat.hashtags,
+        hashtags=chat.tags,
         posts=row["posts"] if row else 0,
         people=row["people"] if row else 0,
         sessions=row["sessions"] if row else 0,

@@ -15,6 +15,7 @@ from transcripts.model import Transcript
 from transcripts.search.language import Query, parse
 from transcripts.search.posts import IndexedPost
 from transcripts.search.results import Results, search
+from transcripts.search.words import exact
 from transcripts.writers import as_html
 from transcripts.writers.references import NETWORKS, profile_url
 from transcripts.writers.text import clean_line, safe_url, show_url
@@ -32,7 +33,7 @@ def home(asked: Asked) -> Response:
     chats = catalogue.rows("chats")
     sessions = catalogue.rows("sessions", chat=None, limit=LATEST, offset=0)
     newest = max((row["ended"] for row in chats), default=0)
-    own = {tag.casefold() for chat in asked.room.config.chat for tag in chat.hashtags}
+    own = {exact(tag) for chat in asked.room.config.chat for tag in chat.tags}
     tags = [row for row in catalogue.rows("tags", lately=LATELY, limit=40) if row["tag"] not in own][:16]
     shared = catalogue.rows("popular_links", **_any(since=newest - LATELY), limit=6, offset=0)
     return page(
@@ -130,8 +131,8 @@ def found(asked: Asked) -> Response:
 def feed(asked: Asked) -> Response:
     """What a search finds, the newest first, as an Atom feed (RFC 4287)."""
     typed = asked.value("q")
-    query = _asked_for(asked, typed)
-    results = search(asked.now.index, query, sort="newest", limit=FEED)
+    query = parse(typed)
+    results = search(asked.now.index, _allowed(asked, query), sort="newest", limit=FEED)
     base = str(asked.request.base_url).rstrip("/")
     return page(
         "feed.xml",
@@ -275,15 +276,16 @@ def one_post(asked: Asked) -> IndexedPost:
 def look(asked: Asked, limit: int = ON_A_PAGE) -> tuple[str, Query, Results]:
     """What is asked for with `q`, `sort` and `page`: as typed, as read, and what is found."""
     typed = asked.value("q")
-    query = _asked_for(asked, typed)
+    query = parse(typed)
     wanted = asked.value("sort")
     sort = next((one for one in SORTS if one == wanted), "relevance")
-    results = search(asked.now.index, query, sort=sort, page=asked.page, limit=limit)  # type: ignore[arg-type]
-    return typed, parse(typed), replace(results, query=parse(typed))
+    results = search(asked.now.index, _allowed(asked, query), sort=sort, page=asked.page, limit=limit)  # type: ignore[arg-type]
+    return typed, query, replace(results, query=query)
 
 
-def _asked_for(asked: Asked, typed: str) -> Query:
-    return wishes.findable(parse(typed)) if asked.room.public else parse(typed)
+def _allowed(asked: Asked, query: Query) -> Query:
+    """A query without what others may not find; what is shown of it is what was typed."""
+    return wishes.findable(query) if asked.room.public else query
 
 
 def _cited(asked: Asked, item: dict[str, Any]) -> Response:

@@ -153,3 +153,20 @@ def test_corrections_of_a_session_that_there_is_not_are_said(archive, run):
     said = run("review", "lanternkm", DATE, "--json").err.splitlines()
     assert len(said) == 3
     assert all("has no such session; list them with: knowarchive sessions lanternkm" in line for line in said)
+
+
+def test_what_is_undone_leaves_what_was_said_of_the_post_before(archive):
+    terminal = Terminal(archive, "review", "lanternkm", DATE, "--limit", "3")
+    terminal.wait_for("q quit")
+    terminal.press("c")
+    terminal.wait_for("chatter")
+    terminal.press("n")
+    terminal.wait_for("q quit")
+    terminal.press("u")
+    assert "taken back" in terminal.wait_for("q quit")
+    terminal.press("q")
+    terminal.wait_for("1 correction kept in")
+    assert terminal.process.wait(20) == 0
+    os.close(terminal.screen)
+    session = overrides(archive)["lanternkm"][DATE]
+    assert (list(session["roles"].values()), session["topics"]) == (["chatter"], {})

@@ -108,3 +108,12 @@ def test_unknown_stays_unknown():
 def test_a_session_is_complete_when_all_its_sources_are(runs, state):
     assert coverage_state(cover(runs, WINDOW)) == state
     assert cover(runs, WINDOW) == cover(runs[::-1], WINDOW)
+
+
+def test_a_run_of_the_session_before_that_ends_where_this_one_opens_says_nothing_of_it():
+    before = run(1, since=OPENS - timedelta(hours=2), until=OPENS)
+    assert cover([before], WINDOW) == ()
+    assert [one.runs for one in cover([before, run(2)], WINDOW)] == [1]
+    assert cover([run(-0.25, since=OPENS, until=OPENS)], WINDOW) == (), "it began when the session opened"
+    (file,) = cover([run(1, kind="import", source="march.csv", since=at(-600), until=OPENS)], WINDOW)
+    assert file.runs == 1, "its newest post is one of the session"

@@ -20,7 +20,7 @@ from knowarchive.model import NO_WISH, Account, Link, Mention, Repost
 from pipelines import exporting
 from pipelines.exporting import ExportError, Request, export, forbids_bulk
 from pipelines.sessions import find_session
-from storage.archive import Run
+from storage.archive import Archive, Run
 from storage.exports import FORMATS, TABLES, as_csv, rows
 from storage.exports.described import COLUMNS
 from tests.archives import MERGED, NOW, VIEWS, at, generated, import_path, open_archive, post, query, store
@@ -279,6 +279,14 @@ def test_only_what_changed_since_the_last_export_of_the_same_is_exported(archive
     store(archive, [post(8, created_at=at(80), text="new", hashtags=("critlib",))], chat="critlib")
     assert write(archive, tmp_path / "third", since_last=True).counts["posts"] == 1
     assert write(archive, tmp_path / "whole", since_last=False).counts["posts"] == 5
+
+
+def test_archives_that_share_a_state_folder_remember_their_own_exports(tmp_path):
+    one, other = (Archive(str(tmp_path / name), tmp_path / "state") for name in ("one", "other"))
+    for archive in (one, other):
+        store(archive, [post(1, created_at=at(1), text="a")])
+    assert write(one, tmp_path / "first", since_last=True).counts["posts"] == 1
+    assert write(other, tmp_path / "second", since_last=True).counts["posts"] == 1
 
 
 # Formats

@@ -8,7 +8,7 @@ from tantivy import Query
 from knowarchive.config import load_config
 from knowarchive.errors import ConflictError, StorageError
 from knowarchive.model import Link, Media, Mention
-from pipelines.indexing import bring_up_to_date, finish_erasing, index_folder, is_current
+from pipelines.indexing import bring_up_to_date, finish_erasing, forget_erased, index_folder, is_current
 from pipelines.sessions import list_sessions, make_transcript
 from storage import changes as table_changes
 from storage.archive import Archive
@@ -129,6 +129,46 @@ def test_a_correction_is_in_the_index_and_so_is_taking_it_back(archive, config):
     config.overrides_path.unlink()
     bring_up_to_date(archive, config)
     assert held(config)["x:101"].filed[0].topic == "Q1"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (
+            'FREQ=WEEKLY;BYDAY=TU;BYHOUR=12;BYMINUTE=0"\n',
+            'FREQ=WEEKLY;BYDAY=TU;BYHOUR=12;BYMINUTE=0"\nskip = [2015-03-10]\n',
+        ),
+        (
+            '[[chat]]\nname = "quiet"',
+            '[[chat.session]]\ndate = 2015-03-11\nstart = "09:00"\n\n[[chat]]\nname = "quiet"',
+        ),
+        ('[[chat]]\nname = "lamp', '[[person]]\nname = "A"\naccounts = ["x:a", "x:b"]\n\n[[chat]]\nname = "lamp'),
+    ],
+    ids=["skip", "session", "person"],
+)
+def test_whatever_decides_on_sessions_and_people_makes_the_index_stale(archive, config, tmp_path, change):
+    store(archive, session())
+    bring_up_to_date(archive, config)
+    assert held(config)["x:101"].filed[0].session == "2015-03-10"
+    assert CHATS.replace(*change) != CHATS
+    edited = load_config(configure(tmp_path, CHATS.replace(*change)))
+    assert not is_current(edited)
+    bring_up_to_date(archive, edited)
+    assert (held(edited)["x:101"].filed[0].session is None) == ("skip" in change[1])
+
+
+def test_what_was_erased_leaves_the_index_or_it_is_said_that_it_has_not(archive, config, caplog):
+    store(archive, [*session(), said(300, "xylophonist", 9)])
+    forget_erased(archive, config)
+    assert not index_folder(config).exists(), "there is none, and nobody asked for one"
+    bring_up_to_date(archive, config)
+    gone = said(300, None, 9, deleted_at=NOON + timedelta(days=1), observed_at=NOON + timedelta(days=1))
+    store(archive, [gone])
+    with IndexWriter(index_folder(config), read_state(index_folder(config))):
+        forget_erased(archive, config)
+    assert "still in the search index" in caplog.text
+    forget_erased(archive, config)
+    assert search(open_index(index_folder(config)), parse("xylophonist")).total == 0
 
 
 def test_compaction_changes_nothing(archive, config):

@@ -10,7 +10,7 @@ from pipelines.logs import HIDDEN, keep_secrets_out
 SECRET = "AAAAsecret%2Btoken%3D6f3a"
 ENVIRON = {
     "KNOWARCHIVE_X_BEARER": SECRET,
-    "KNOWARCHIVE_MASTODON_TOKEN__EXAMPLE_SOCIAL": "m4stodon-t0ken",
+    "KNOWARCHIVE_MASTODON_TOKEN__EXAMPLE_SOCIAL": "m4stodon-t0ken\n",  # as from a file
     "KNOWARCHIVE_NOTIFY": "json://u:p4ssw0rd@host/ mailto://other-s3cret",
     "KNOWARCHIVE_CONFIG": "/etc/knowarchive/knowarchive.toml",
     "AWS_SECRET_ACCESS_KEY": "aws/secret+key",

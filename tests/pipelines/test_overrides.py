@@ -118,3 +118,12 @@ def test_what_no_build_will_ever_use_is_said_in_a_line_each(path):
         "birds.overrides.toml: 'fishlore' is not used, since no chat has that name",
     )
     assert list_unused(path.with_name("absent.toml"), set(), lambda *_: False) == list_unused(None, set(), bool) == ()
+
+
+def test_only_a_line_feed_ends_a_line(path):
+    path.write_text(
+        f'# mine\u2028all = mine\n[birdlore."{DAY}".topics]\n"x:1" = "Q1"\n"x:1" = "Q2"\n', encoding="utf-8"
+    )
+    corrections, notes = load_corrections(path, "birdlore", DAY)
+    assert corrections.topics == {"x:1": "Q1"}
+    assert notes == ("birds.overrides.toml: line 4 ignored, since it contradicts an earlier one",)

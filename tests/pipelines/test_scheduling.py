@@ -14,7 +14,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from dateutil.rrule import rrulestr
 
+from knowarchive.config import Chat as Settings
+from pipelines.scheduling import rrules
 from tests.archives import ROOT, command, configure, environment, open_archive, query, rows
 from tests.connectors.loopback import PRIVATE, SECRETS, TAG, Chat, MachineClock
 from tests.connectors.x.server import TOKEN
@@ -99,6 +102,14 @@ def schedulers():
     yield started
     for one in started:
         one.close()
+
+
+def test_a_rule_that_ends_in_utc_is_one_that_prefect_takes():
+    rule = "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0;UNTIL=20260107T030000Z"
+    chat = Settings(name="lanternkm", hashtags=(TAG,), timezone="America/New_York", schedule=rule)
+    [text] = rrules(chat)
+    assert text.endswith(";UNTIL=20260106T220000")
+    assert rrulestr(text)[-1] == datetime(2026, 1, 6, 21)  # noqa: DTZ001 - local
 
 
 @pytest.mark.slow

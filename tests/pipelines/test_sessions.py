@@ -12,7 +12,7 @@ from knowarchive.model import Account, Post, Repost
 from pipelines import sessions
 from pipelines.overrides import save_corrections
 from pipelines.reviewing import Review
-from pipelines.sessions import find_session, list_sessions, load_session, make_transcript, require_chat
+from pipelines.sessions import find_session, list_sessions, load_session, make_transcript
 from storage.archive import Run
 from tests.archives import generated, import_path, store
 from tests.transcripts import networks
@@ -321,9 +321,9 @@ def test_a_day_without_a_session_and_a_session_without_posts_are_said_apart(arch
 
 def test_an_unknown_chat_is_answered_with_those_there_are():
     config = Config(archive=ArchiveSettings(url="archive"), chat=(WEEKLY, UNPLANNED))
-    assert require_chat(config, "loose") is UNPLANNED
+    assert config.require_chat("loose") is UNPLANNED
     with pytest.raises(UsageError, match="critlib, loose"):
-        require_chat(config, "critlip")
+        config.require_chat("critlip")
 
 
 def test_what_the_configuration_announces_of_a_session_is_in_its_transcript(archive):

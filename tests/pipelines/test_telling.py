@@ -117,3 +117,12 @@ def test_a_damaged_memory_is_no_trouble(tmp_path):
         sent = []
         assert tell(tmp_path, [DISK], NOW, lambda *words, sent=sent: not sent.append(words)) == 1
         assert len(sent) == 1
+
+
+def test_whom_the_message_reached_is_not_told_again_because_another_address_fails(tmp_path, service, caplog):
+    send = sender({ADDRESSES: f"{service.environ[ADDRESSES]} nonsense://{PASSWORD}@nowhere"})
+    assert tell(tmp_path, [DISK], NOW, send) == 1
+    assert ADDRESSES in caplog.text
+    assert PASSWORD not in caplog.text
+    assert tell(tmp_path, [DISK], NOW + timedelta(minutes=5), send) == 0
+    assert len(service.received) == 1

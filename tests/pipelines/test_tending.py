@@ -180,6 +180,26 @@ def test_a_running_session_is_polled_and_at_its_end_swept(place):
     assert refreshed == []
 
 
+def test_whoever_follows_a_session_waits_while_another_process_sweeps_it(place):
+    config, _, world = place
+    world.moment = START + timedelta(minutes=89)
+    tries = []
+    with claim(config.state_dir, "lanternkm 2026-03-10"):
+        for job in attend(config.chat[0], EVERY, world.now, world.sleep, lambda: due(place)):
+            tries.append(world.moment)
+            assert tend(place, job).skipped == "another process is at it"
+            if len(tries) == 4:
+                break
+    assert all(later - earlier >= MINUTE for earlier, later in pairwise(tries[1:]))
+
+
+def test_a_claim_makes_the_state_folder_private(tmp_path):
+    with claim(tmp_path / "new" / "state", "anything") as is_mine:
+        assert is_mine
+    assert (tmp_path / "new" / "state").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "new" / "state" / "locks").stat().st_mode & 0o777 == 0o700
+
+
 def test_whoever_follows_a_session_stops_when_asked_and_leaves_the_sweep_to_the_next(place):
     config, _, world = place
     world.moment = START + MINUTE

@@ -144,7 +144,9 @@ def test_others_do_not_find_those_who_do_not_want_to_be_found(own):
     with served(others) as client:
         assert client.get("/api/search?q=never").json()["total"] == 0
         assert "never" not in Page(client.get("/search?q=never+OR+burns").text).text.replace("never OR burns", "")
-        assert client.get("/search.atom?q=never").text.count("<entry>") == 0
+        feed = client.get("/search.atom?q=never").text
+        assert feed.count("<entry>") == 0
+        assert "<title>never</title>" in feed
         session = client.get(f"/chats/lampchat/{DATE}").text
         assert "never to be found" in session
         assert "never to be shown" not in session
