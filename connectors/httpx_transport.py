@@ -94,9 +94,10 @@ class PoliteTransport(httpx.BaseTransport):
                     now=self._surroundings.now(),
                     jitter=self._surroundings.jitter(),
                     limits=limits,
+                    what=trouble or "no answer",
                 )
             except TransientFetchError as error:
-                raise TransientFetchError(f"{where}: {error}{f' ({trouble})' if trouble else ''}") from error
+                raise TransientFetchError(f"{where}: {error}") from error
             if isinstance(decision, Pass):
                 assert answer is not None
                 self.last = answer

@@ -4,12 +4,12 @@ Only the objects on the way to an erased post are written anew. What remains of 
 and what it replies to, marked `erased`, so that mapping the payload again gives the same place and never the words.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
 from connectors.refusals import FAILURES, BadRecordError
+from connectors.surrogates import without_halves
 
 #: What marks an object that was an erased post, or somebody's repost of one.
 MARK = "erased"
@@ -20,10 +20,6 @@ _OBJECT = msgspec.json.Decoder(Fields)
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _TRUE = msgspec.Raw(b"true")
 
-#: An escaped backslash, a whole pair of surrogates, or (the group) half of one, which no decoder takes.
-_SURROGATES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 #: Where an object that shows a page on the web has the page's address, and where it says what stands there.
 _ADDRESSES = ("url", "uri", "expanded_url", "unwound_url")
 _CARD = ("title", "description", "html", "embed_url", "image", "images", "thumb", "image_description", "author_name")
@@ -63,7 +59,7 @@ class Redaction:
             try:
                 return self._value(text)
             except msgspec.DecodeError:
-                return self._value(_SURROGATES.sub(lambda match: rb"\ufffd" if match[1] else match[0], text))
+                return self._value(without_halves(text))
         except FAILURES:
             self.count += 1
             return b"null"
@@ -96,7 +92,7 @@ class Redaction:
         """An object that shows the page of an erased post, without what it shows of it."""
         if not self._addresses or not any(name in fields for name in _CARD):
             return None
-        shown = [value for name in _ADDRESSES if isinstance(value := read(fields, name), str)]
+        shown = [value for name in _ADDRESSES if (value := read_text(fields, name)) is not None]
         if not any(leads_to(value, address) for value in shown for address in self._addresses):
             return None
         return {name: value for name, value in fields.items() if name not in _CARD} if not _is_post(fields) else None
@@ -110,6 +106,12 @@ def read(fields: Mapping[str, msgspec.Raw], name: str) -> object:
         return msgspec.json.decode(fields[name])
     except FAILURES:
         return None
+
+
+def read_text(fields: Mapping[str, msgspec.Raw], name: str) -> str | None:
+    """The value of a field that is a text; None for anything else, which a set cannot be asked for."""
+    value = read(fields, name)
+    return value if isinstance(value, str) else None
 
 
 def stub(fields: Fields, kept: Iterable[str]) -> Fields:

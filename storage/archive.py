@@ -342,19 +342,8 @@ class Archive:
 
     def vacuum(self, retention: timedelta = timedelta(days=7)) -> int:
         """Delete files that no version younger than `retention` uses. Returns how many."""
-        deleted = 0
-        for stored in self.tables.values():
-            delta = stored.open()
-            if delta is not None:
-                deleted += len(
-                    delta.vacuum(
-                        retention_hours=int(retention.total_seconds() // 3600),
-                        dry_run=False,
-                        enforce_retention_duration=False,
-                        full=True,
-                    )
-                )
-        return deleted
+        hours = int(retention.total_seconds() // 3600)
+        return sum(stored.vacuum(hours) for stored in self.tables.values())
 
     def _compact(self, spec: Table, files: Sequence[DataFile]) -> int:
         stored = self.tables[spec.name]

@@ -7,10 +7,12 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+
+from storage.months import bounds
 
 if TYPE_CHECKING:
     from storage.archive import Archive
@@ -65,10 +67,10 @@ def changes(archive: "Archive", table: str, since: int | None, until: int) -> Ch
             elif (one := action.get("remove")) and one.get("dataChange"):
                 months.add(unquote(one["path"]).partition("/")[0].removeprefix("month="))
     moments, unread = _moments(archive, table, {path: month for path, month in added.items() if month not in months})
-    bounds = [_bounds(month) for month in sorted(months | unread)]
-    if None in bounds:
+    touched = [_bounds(month) for month in sorted(months | unread)]
+    if None in touched:
         return None
-    return Changes(moments, tuple(one for one in bounds if one))
+    return Changes(moments, tuple(one for one in touched if one))
 
 
 def _versions(folder: Path) -> Iterator[int]:
@@ -123,10 +125,8 @@ def _moments(archive: "Archive", table: str, added: dict[str, str]) -> tuple[tup
 
 
 def _bounds(month: str) -> tuple[datetime, datetime] | None:
-    """From the first moment of a month to the first of the next."""
+    """See `storage.months`; None for what is filed under no month."""
     try:
-        year, number = map(int, month.split("-"))
-        first = datetime(year, number, 1, tzinfo=UTC)
-        return first, datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+        return bounds(month)
     except ValueError:
         return None

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from knowarchive.model import Payload, Quarantined
-from storage import columns, folding, queries
+from storage import columns, folding, months, queries
 from storage.preparing import Prepared
 from storage.schema import ACCOUNTS, POSTS, REPOSTS, SOURCES, Table
 
@@ -267,12 +267,12 @@ class Staging:
             return 0, 0
         table, stored = buffer.table, self._archive.tables[buffer.table.name]
         by_month = buffer.months(self._moments())
-        months = {f"{month:%Y-%m}" for month in by_month}
+        names = {f"{month:%Y-%m}" for month in by_month}
         added, new, changed = [], 0, 0
         with self._archive.connect(alone=alone) as con:
             self._register(con, buffer)
             for since, until in _spans(by_month, _rows_at_once(table)):
-                live = [file for file in stored.files(since, until) if file.month in months]
+                live = [file for file in stored.files(since, until) if file.month in names]
                 self._archive.scan(con, table, live, "stored")
                 fresh, differing = folding.fold_into(con, table, since, until, stored=bool(live))
                 new, changed = new + fresh, changed + differing
@@ -288,7 +288,7 @@ class Staging:
         live = stored.files()
         by_month = buffer.months(self._moments())
         for file in live:
-            month = datetime(int(file.month[:4]), int(file.month[5:]), 1, tzinfo=UTC)
+            month, _ = months.bounds(file.month)
             by_month[month] = by_month.get(month, 0) + file.rows
         added, new, changed = [], 0, 0
         with self._archive.connect() as con:
@@ -319,8 +319,7 @@ def _spans(by_month: Mapping[datetime, int], most: int) -> Iterable[tuple[dateti
             start, rows = None, 0
         start, rows = start or month, rows + by_month[month]
     if start is not None:
-        last = max(by_month)
-        yield start, last.replace(year=last.year + last.month // 12, month=last.month % 12 + 1)
+        yield start, months.after(max(by_month))
 
 
 def _month(moment: datetime) -> datetime:

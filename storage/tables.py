@@ -134,7 +134,7 @@ class StoredTable:
         return [f"{self.uri}/{file.path}" for file in files]
 
     def write(self, table: pa.Table) -> list[AddAction]:
-        """Write rows as data files, one a month, durable but not yet visible; `append` or `replace` makes them so.
+        """Write rows as data files, one a month, durable but not yet visible; `commit` makes them so.
 
         Raises:
             StorageError: the disk is full or not writable. What was written of it is gone again.
@@ -252,17 +252,33 @@ class StoredTable:
         Raises:
             StorageError: they cannot be deleted.
         """
+        self.vacuum(0, full=False)
+        self.vacuum(WRITING_HOURS)
+
+    def vacuum(self, hours: int, *, full: bool = True) -> int:
+        """Delete files that no version younger than `hours` uses. Returns how many.
+
+        Args:
+            hours: how long whoever reads an older version may go on.
+            full: those too that no version names.
+
+        Raises:
+            StorageError: they cannot be deleted.
+        """
         delta = self.open()
         if delta is None:
-            return
+            return 0
         try:
-            for hours, everything in ((0, False), (WRITING_HOURS, True)):
-                delta.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=everything)
+            return len(delta.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=full))
         except (DeltaError, OSError) as error:
             raise StorageError(f"{self.uri}: old files cannot be deleted: {_first_line(error)}") from error
 
     def checkpoint(self) -> None:
-        """Sum the log up, when it has grown enough, so that opening stays fast."""
+        """Sum the log up, when it has grown enough, so that opening stays fast.
+
+        Raises:
+            StorageError: the sum cannot be written; the log itself is whole.
+        """
         delta = self.open()
         if delta is None or delta.version() < CHECKPOINT_EVERY:
             return
@@ -273,12 +289,15 @@ class StoredTable:
                 newest = json.loads(pointer.read_bytes())["version"]
         if delta.version() - newest < CHECKPOINT_EVERY:
             return
-        delta.create_checkpoint()
-        if self.folder:
-            folder = self.folder / "_delta_log"
-            for path in folder.glob("*.checkpoint*.parquet"):
-                durable.sync(path)
-            durable.sync(folder)
+        try:
+            delta.create_checkpoint()
+            if self.folder:
+                folder = self.folder / "_delta_log"
+                for path in folder.glob("*.checkpoint*.parquet"):
+                    durable.sync(path)
+                durable.sync(folder)
+        except (DeltaError, OSError) as error:
+            raise StorageError(f"{self.uri}: the log cannot be summed up: {_first_line(error)}") from error
 
     def _mend(self) -> int | None:
         """Set aside what a power loss tore; return the version to open where that cannot be written, else None."""

@@ -26,8 +26,10 @@ from connectors.bluesky.library import (
 )
 from connectors.bluesky.mapping import count_items
 from connectors.bluesky.session import SessionFile
+from connectors.bluesky.shapes import decode
 from connectors.httpx_transport import PoliteTransport
 from connectors.manners import check_secrecy, refusal
+from connectors.refusals import FAILURES
 from connectors.resuming import Stored
 from knowarchive.model import Payload
 
@@ -44,6 +46,7 @@ _STALE = frozenset(
     {"ExpiredToken", "InvalidToken", "AuthenticationRequired", "AuthMissing", "BadJwt", "BadJwtSignature"}
 )
 _NOT_SERVED = frozenset({404, 405, 501})
+_ANY = msgspec.json.Decoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,6 @@ class Api:
         self.stored = Stored()  # what an interrupted run left, and needs not be asked for again
         self._content: dict[str, Any] | None = None  # of the last answer, if it was a JSON object
 
-    @property
-    def has_session(self) -> bool:
-        return self._credentials is not None
-
     def ask(
         self,
         method: str,
@@ -110,8 +109,8 @@ class Api:
         """
         known = {name: value for name, value in parameters.items() if value is not None}
         request = f"/xrpc/{method}?{httpx.QueryParams(known)}"
-        if (found := self.stored.take(request)) is not None:
-            return _recalled(*found)
+        if (found := self.stored.take(request)) is not None and (recalled := _recalled(*found)) is not None:
+            return recalled
         trouble = self._invoke(method, known)
         if trouble is not None and self._is_stale(trouble):
             # It expired, or was revoked; one new login must do.
@@ -261,9 +260,14 @@ class Api:
         return f"{urlsplit(self.server).netloc}: {method}"
 
 
-def _recalled(payload: Payload, exchange: Exchange) -> Answered:
-    """A stored answer, as `Api.ask` gave it when it came."""
-    content = msgspec.json.decode(payload.body)
+def _recalled(payload: Payload, exchange: Exchange) -> Answered | None:
+    """A stored answer, as `Api.ask` gave it when it came; None where too little is left of it."""
+    try:
+        content = decode(_ANY, payload.body)
+    except FAILURES:
+        return None
+    if not isinstance(content, dict):
+        return None
     if exchange.status < 400:
         return Answered(payload, content)
     return Answered(payload, {}, error=_name_of(content))

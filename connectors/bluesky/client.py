@@ -22,9 +22,10 @@ from connectors.base import (
     TransientFetchError,
 )
 from connectors.bluesky.api import Answered, Api, RefusedError
-from connectors.bluesky.hashtags import bears, fold
+from connectors.bluesky.hashtags import bears
 from connectors.bluesky.ids import GONE, POSTS, collection, made_at, owner, post_uid, post_uri
 from connectors.bluesky.shapes import items, part
+from connectors.bluesky.text import fold
 from connectors.resuming import Stored
 from knowarchive.config import Source
 from knowarchive.model import Payload, Post

@@ -1,15 +1,9 @@
 """Whether a post bears a hashtag, as Bluesky's clients mark it: by facet, among its tags, or bare in its text."""
 
-import unicodedata
 from typing import Any
 
 from connectors.bluesky.shapes import part
-from connectors.bluesky.text import read_text
-
-
-def fold(tag: str) -> str:
-    """Hashtags match by NFKC and casefold."""
-    return unicodedata.normalize("NFKC", tag).casefold()
+from connectors.bluesky.text import fold, read_text
 
 
 def bears(view: Any, tag: str) -> bool:

@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connectors.times import believed
+
 POSTS = "app.bsky.feed.post"
 GONE = "Could not locate record"  # what a repository, or the AppView in its place, says of a record that is not there
 
@@ -67,16 +69,16 @@ def read_time(value: Any) -> datetime | None:
     """Read a time as clients write them: with Z or an offset or neither (then UTC), to any fraction of a second.
 
     Returns:
-        None where it is no time, or one before 1970.
+        None where it is no time that can be believed.
     """
     if not isinstance(value, str) or "T" not in value:
         return None
     try:
         moment = datetime.fromisoformat(value)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
-    return moment if moment >= _NOT_BEFORE else None
+    time = believed(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
+    return time if time is not None and time >= _NOT_BEFORE else None
 
 
 def made_at(claimed: Any, indexed: Any) -> datetime | None:

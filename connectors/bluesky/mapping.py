@@ -91,6 +91,7 @@ class Page:
         self.reposts: list[Repost] = []
         self.quarantined: list[Quarantined] = []
         self.times: list[datetime] = []
+        self._payload_id: str | None = None  # made when first needed: it is the hash of all bytes
         self.seen = 0
 
     def each(self, raw: msgspec.Raw, what: Callable[[bytes], Post | None]) -> Post | None:
@@ -108,6 +109,8 @@ class Page:
         return post
 
     def quarantine(self, position: int, record: bytes, error: BaseException) -> None:
+        if self._payload_id is None:
+            self._payload_id = self.payload.payload_id
         self.quarantined.append(
             Quarantined(
                 origin=self.payload.origin,
@@ -115,7 +118,7 @@ class Page:
                 reason=reason(error),
                 digest=sha256(record).hexdigest(),
                 size=len(record),
-                payload_id=self.payload.payload_id,
+                payload_id=self._payload_id,
             )
         )
 

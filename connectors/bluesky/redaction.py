@@ -7,7 +7,7 @@ import msgspec
 from connectors import addresses_of
 from connectors.bluesky.ids import post_uri
 from connectors.bluesky.shapes import kind
-from connectors.redaction import Fields, Redaction, is_stub, needles, read, stub, tails
+from connectors.redaction import Fields, Redaction, is_stub, needles, read, read_text, stub, tails
 from knowarchive.model import Payload
 
 #: A view's place; the record within has its own.
@@ -34,7 +34,7 @@ def own_addresses(uids: AbstractSet[str]) -> list[str]:
 def _reduced(fields: Fields, uris: AbstractSet[str]) -> Fields | None:
     """What is left of a view, or of a record with its address, if it is of an erased post."""
     name = next((name for name in ("record", "value") if name in fields), None)
-    if name is None or is_stub(fields) or read(fields, "uri") not in uris:
+    if name is None or is_stub(fields) or read_text(fields, "uri") not in uris:
         return None
     rest = stub(fields, _VIEW)
     try:

@@ -3,18 +3,14 @@
 Parts that grow new kinds (embeds, facets, labels) stay undecided here: an unknown one must not cost its post.
 """
 
-import re
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from connectors.surrogates import without_halves
+
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 T = TypeVar("T")
-
-#: An escaped backslash, a whole pair of surrogates, or (the group) half of one.
-_SURROGATES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 
 
 class Author(msgspec.Struct, gc=False, rename="camel"):
@@ -92,10 +88,7 @@ def decode(decoder: msgspec.json.Decoder[T], record: bytes | msgspec.Raw) -> T:
     try:
         return decoder.decode(record)
     except msgspec.DecodeError:
-        record = bytes(record)
-        if b"\\ud" not in record and b"\\uD" not in record:
-            raise
-        return decoder.decode(_SURROGATES.sub(lambda match: rb"\ufffd" if match[1] else match[0], record))
+        return decoder.decode(without_halves(bytes(record)))
 
 
 def present(raw: msgspec.Raw) -> bool:

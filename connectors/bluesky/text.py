@@ -63,10 +63,15 @@ def read_text(text: str, facets: Any, more_tags: Any) -> RichText:
     named = [tag for _, tag in tags] + [tag for word in items(more_tags) if (tag := _clean_tag(word))]
     hashtags: dict[str, str] = {}
     for tag in named:
-        hashtags.setdefault(unicodedata.normalize("NFKC", tag).casefold(), tag)
+        hashtags.setdefault(fold(tag), tag)
     return RichText(
         "".join([*pieces, text[done:]]), tuple(hashtags.values()), tuple(mentions.values()), tuple(links.values())
     )
+
+
+def fold(tag: str) -> str:
+    """Hashtags match by NFKC and casefold."""
+    return unicodedata.normalize("NFKC", tag).casefold()
 
 
 def bare_hashtags(text: str) -> list[tuple[int, str]]:

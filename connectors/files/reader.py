@@ -40,26 +40,27 @@ def find_files(path: Path) -> list[Path]:
     Raises:
         ReadError: it does not exist, or may not be read.
     """
-    if not path.exists():
-        raise ReadError(f"{path}: does not exist")
-    if not path.is_dir():
-        return [path]
+    place = path
     found: list[Path] = []
-    pending = [path]
-    while pending:
-        folder = pending.pop()
-        try:
-            entries = list(folder.iterdir())
-        except OSError as error:
-            raise ReadError(f"{folder}: cannot be read: {error.strerror}") from error
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                if not entry.is_symlink():  # a link to a folder above would never end
-                    pending.append(entry)
-            elif entry.is_file():
-                found.append(entry)
+    pending: list[Path] = []
+    try:
+        if not path.exists():
+            raise ReadError(f"{path}: does not exist")
+        if not path.is_dir():
+            return [path]
+        pending.append(path)
+        while pending:
+            place = pending.pop()
+            for entry in place.iterdir():
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    if not entry.is_symlink():  # a link to a folder above would never end
+                        pending.append(entry)
+                elif entry.is_file():
+                    found.append(entry)
+    except OSError as error:
+        raise ReadError(f"{place}: cannot be read: {error.strerror}") from error
     return sorted(found)
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from connectors import addresses_of
 from connectors.knowarchive.rows import PUBLIC, Reader, table_of
-from connectors.redaction import Fields, Redaction, needles, read
+from connectors.redaction import Fields, Redaction, needles, read_text
 from connectors.refusals import FAILURES
 from knowarchive.model import CONTENT, Mapped, Payload
 
@@ -58,7 +58,7 @@ def redact(payload: Payload, uids: AbstractSet[str]) -> tuple[Payload, int]:
 
 
 def _reduced(fields: Fields, uids: AbstractSet[str]) -> Fields | None:
-    if read(fields, "uid") not in uids or all(bytes(fields.get(name, b"null")) == b"null" for name in CONTENT):
+    if read_text(fields, "uid") not in uids or all(bytes(fields.get(name, b"null")) == b"null" for name in CONTENT):
         return None
     return {**fields, **{name: msgspec.Raw(b"null") for name in CONTENT if name in fields}}
 

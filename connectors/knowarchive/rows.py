@@ -7,11 +7,15 @@ dropped again (see `Post`), what no archive of ours would hold is refused: files
 import hashlib
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
+from connectors.bluesky.ids import post_uid
+from connectors.mastodon.accounts import is_uri
 from connectors.refusals import FAILURES, BadRecordError, reason
+from connectors.times import believed
+from connectors.x.ids import is_id
 from knowarchive.model import Account, Mapped, Payload, Post, Quarantined, Repost
 
 TABLES = ("posts", "reposts", "accounts")
@@ -22,7 +26,6 @@ SIGNS = {"posts": {"uid", "author_uid", "created_at", "text"}, "reposts": {"key"
 
 _UID = re.compile(r"(x|bluesky|mastodon):[^\s\x00-\x1f\x7f]{1,2000}")
 _LARGEST = (1 << 63) - 1
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 _posts = msgspec.json.Decoder(Post)
 _reposts = msgspec.json.Decoder(Repost)
@@ -42,6 +45,7 @@ class Reader:
         self._payload = payload
         self._mapped = Mapped([], [], [], [], 0)
         self._seen = 0
+        self._payload_id: str | None = None  # made when first needed: it is the hash of all bytes
 
     def take(self, index: int, table: str | None, row: bytes) -> None:
         """Map a row, a JSON object. `index` counts rows of the payload from 0."""
@@ -57,6 +61,8 @@ class Reader:
             else:
                 self._mapped.posts.append(_checked_post(_posts.decode(row)))
         except FAILURES as error:
+            if self._payload_id is None:
+                self._payload_id = self._payload.payload_id
             self._mapped.quarantined.append(
                 Quarantined(
                     origin=self._payload.origin,
@@ -64,7 +70,7 @@ class Reader:
                     reason=reason(error),
                     digest=hashlib.sha256(row).hexdigest(),
                     size=len(row),
-                    payload_id=self._payload.payload_id,
+                    payload_id=self._payload_id,
                 )
             )
 
@@ -76,7 +82,8 @@ class Reader:
 
 
 def _checked_post(post: Post) -> Post:
-    _check_uids(post.uid, post.author_uid, post.reply_to, post.reply_to_author, post.conversation, post.quote_of)
+    _check_post(post.uid)
+    _check_uids(post.author_uid, post.reply_to, post.reply_to_author, post.conversation, post.quote_of)
     _check_times(post.created_at, post.observed_at, post.edited_at, post.deleted_at)
     _check_counts(post.likes, post.reposts, post.replies, post.quotes, *(one.votes for one in post.poll or ()))
     if post.visibility not in PUBLIC:
@@ -93,7 +100,8 @@ def _checked_post(post: Post) -> Post:
 
 
 def _checked_repost(repost: Repost) -> Repost:
-    _check_uids(repost.post_uid, repost.account_uid)
+    _check_post(repost.post_uid)
+    _check_uids(repost.account_uid)
     _check_times(repost.post_at, repost.at, repost.observed_at)
     if repost.account_uid is None and repost.account_handle is None:
         raise BadRecordError("account_uid: missing, and so is account_handle")
@@ -118,16 +126,24 @@ def derived(post: Post) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _check_uids(first: str, *others: str | None) -> None:
-    for uid in (first, *others):
+def _check_post(uid: str) -> None:
+    """What connectors are given to look up again has the shape that their networks' ids have."""
+    network, _, own = uid.partition(":")
+    if not (uid == post_uid(f"at://{own}") if network == "bluesky" else is_id(own) if network == "x" else is_uri(own)):
+        raise BadRecordError("uid: not one")
+    _check_uids(uid)
+
+
+def _check_uids(*uids: str | None) -> None:
+    for uid in uids:
         if uid is not None and not _UID.fullmatch(uid):
             raise BadRecordError("uid: not one")
 
 
 def _check_times(*times: datetime | None) -> None:
     for time in times:
-        if time is not None and (time.tzinfo is None or time < _EARLIEST):
-            raise BadRecordError("a time without a zone, or before 1970")
+        if time is not None and (time.tzinfo is None or believed(time) is None):
+            raise BadRecordError("a time without a zone, before 1970 or after 2199")
 
 
 def _check_counts(*counts: int | None) -> None:

@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -62,7 +63,7 @@ def read_lines(chunks: Iterable[bytes], origin: str) -> Iterator[bytes]:
     pieces = iter(chunks)
     start = next(pieces, b"")
     delimiter = delimiter_of(start.partition(b"\n")[0])
-    rows = split_rows(_chain(start, pieces), delimiter)
+    rows = split_rows(chain([start], pieces), delimiter)
     header = next(rows, b"")
     names = [] if isinstance(header, Overlong) else _cells(header, delimiter)
     if table_of(names) is None:
@@ -76,11 +77,6 @@ def read_lines(chunks: Iterable[bytes], origin: str) -> Iterator[bytes]:
             yield msgspec.json.encode({name: _value(name, cell) for name, cell in zip(names, cells, strict=True)})
         except FAILURES:
             yield msgspec.json.encode(row.decode("utf-8", "replace"))
-
-
-def _chain(start: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
-    yield start
-    yield from rest
 
 
 def _cells(row: bytes, delimiter: bytes) -> list[str]:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.mastodon.text import HASHTAG, read_html
+from connectors.times import believed
 from knowarchive.model import NO_WISH, Account
 
 #: What people put into their profiles as hashtags, and what it means here. A convention of the network, no standard.
@@ -47,14 +48,14 @@ def count_of(record: Mapping[str, Any], name: str) -> int | None:
 
 
 def time_of(record: Mapping[str, Any], name: str) -> datetime | None:
-    """A time in UTC; None for what is no time or names no zone."""
+    """A time in UTC; None for what is no time that can be believed, or names no zone."""
     value = record.get(name)
     if not isinstance(value, str):
         return None
     try:
         time = datetime.fromisoformat(value)
-        return time.astimezone(UTC) if time.tzinfo is not None else None
-    except (ValueError, OverflowError):
+        return believed(time) if time.tzinfo is not None else None
+    except ValueError:
         return None
 
 

@@ -3,17 +3,14 @@
 import re
 from datetime import datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
 from connectors.base import Exchange
+from connectors.mastodon.accounts import host_of
 from knowarchive.model import Payload
 
 FORMAT = "mastodon-json"
-
-#: What decoding or walking a hostile answer may raise. `ValueError` includes msgspec's errors and bad UTF-8.
-FAILURES = (ValueError, RecursionError, OverflowError)
 
 #: The only visibilities that are kept. Servers know many others: private, direct, local, list, limited, circle, …
 PUBLIC = frozenset(("public", "unlisted"))
@@ -61,7 +58,7 @@ class Head(Exchange, frozen=True, omit_defaults=True):
     @property
     def host(self) -> str:
         """The server's host, with its port if that is unusual."""
-        return urlsplit(self.server).netloc.rpartition("@")[2].lower()
+        return host_of(self.server)
 
     @property
     def path(self) -> str:

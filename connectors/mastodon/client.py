@@ -35,8 +35,8 @@ from connectors.base import (
     Surroundings,
     TransientFetchError,
 )
-from connectors.mastodon.accounts import count_of, id_of, text_of, time_of
-from connectors.mastodon.answers import FAILURES, FORMAT, PUBLIC, Head, nested_statuses, read_head
+from connectors.mastodon.accounts import count_of, host_of, id_of, text_of, time_of
+from connectors.mastodon.answers import FORMAT, PUBLIC, Head, nested_statuses, read_head
 from connectors.mastodon.pages import (
     SLACK,
     below,
@@ -49,6 +49,7 @@ from connectors.mastodon.pages import (
     listed,
     next_id,
 )
+from connectors.refusals import FAILURES
 from connectors.requests_transport import Answer, Sender, Transport
 from connectors.resuming import Stored
 from knowarchive.config import Source
@@ -163,7 +164,8 @@ class MastodonConnector:
     def complete(self, posts: Sequence[Post], query: Query) -> Iterator[Payload]:
         """Conversations, then what was edited, who reposted, and who quoted."""
         self._greet()
-        mine = [(post, own) for post in posts if (own := self._own_id(post)) is not None]
+        there = [post for post in posts if post.platform == self.platform and post.deleted_at is None]
+        mine = [(post, own) for post in there if (own := self._own_id(post)) is not None]
         yield from self._conversations(mine, query)
         for post, own in mine:
             known = self._known.get(post.uid)
@@ -235,7 +237,7 @@ class MastodonConnector:
         if not isinstance(value, dict) or not isinstance(value.get("version"), str):
             raise FetchError(self._not_mastodon("an answer that is not its own"))
         name = text_of(value, "domain") or text_of(value, "uri") or ""
-        domain = (urlsplit(name).netloc if "//" in name else name).strip("/").lower()
+        domain = host_of(name) if "//" in name else name.strip("/").lower()
         self._domain = domain if domain != self._host and re.fullmatch(r"[\w.:-]{1,253}", domain) else None
         self._greeted = True
 
@@ -531,7 +533,7 @@ class MastodonConnector:
             if error.status not in {404, 410} or gone is None or gone.is_html:
                 raise
             yield self._payload(gone, subject)
-            if urlsplit(post.uid.removeprefix("mastodon:")).netloc.lower() not in {self._host, self._domain}:
+            if host_of(post.uid.removeprefix("mastodon:")) not in {self._host, self._domain}:
                 self._note(f"{own} is gone from this server, which is not its own: deleted, or only forgotten here")
             return
         yield self._payload(answer, subject)
@@ -555,9 +557,9 @@ class MastodonConnector:
         own, _, host = (post.id or "").rpartition("@")
         if own and host == self._host:
             return own
-        address = urlsplit(post.uid.removeprefix("mastodon:"))
-        match = _ID_IN_ADDRESS.search(address.path)
-        return match[1] if match and address.netloc.lower() == self._host else None
+        address = post.uid.removeprefix("mastodon:")
+        match = _ID_IN_ADDRESS.search(urlsplit(address).path) if host_of(address) == self._host else None
+        return match[1] if match else None
 
     def _count(self, post: Post, name: str) -> int | None:
         """A count as the server tells it now, or as it is stored; None where neither is known."""

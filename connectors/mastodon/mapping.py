@@ -24,12 +24,12 @@ from connectors.mastodon.accounts import (
     text_of,
     time_of,
 )
-from connectors.mastodon.answers import FAILURES, FORMAT, PUBLIC, Head, nested_statuses, read_head, statuses_in
+from connectors.mastodon.answers import PUBLIC, Head, Unread, nested_statuses, read_head, statuses_in
 from connectors.mastodon.public import screen
 from connectors.mastodon.redaction import redact
 from connectors.mastodon.text import Text, read_html, tags_as_written
 from connectors.redaction import MARK
-from connectors.refusals import BadRecordError, reason
+from connectors.refusals import FAILURES, BadRecordError, reason
 from knowarchive.model import (
     Account,
     Link,
@@ -44,7 +44,7 @@ from knowarchive.model import (
     without_content,
 )
 
-__all__ = ["CUT", "FORMAT", "count_items", "map_payload", "recognises", "redact", "screen"]
+__all__ = ["CUT", "count_items", "map_payload", "recognises", "redact", "screen"]
 
 CUT = "whole"
 
@@ -77,7 +77,7 @@ def map_payload(payload: Payload) -> Mapped:
         return out.mapped()
     out.head = head
     if head.unread is not None:
-        out.quarantine_unread(head)
+        out.quarantine_unread(head.unread)
         return out.mapped()
     if head.kind == "refusal":
         out.map_refusal()
@@ -114,6 +114,7 @@ class _Page:
         self._reposts: list[Repost] = []
         self._quarantined: list[Quarantined] = []
         self._times: list[datetime] = []
+        self._payload_id: str | None = None  # made when first needed: it is the hash of all bytes
         # What the server's own ids and addresses mean:
         self._uids: dict[str, str] = {}
         self._by_address: dict[str, str] = {}
@@ -136,11 +137,10 @@ class _Page:
         digest = hashlib.sha256(record).hexdigest()
         self._quarantine(index, reason, digest, len(record), uid)
 
-    def quarantine_unread(self, head: Head) -> None:
+    def quarantine_unread(self, unread: Unread) -> None:
         """Say what is known of an answer that was not kept."""
         self.seen += 1
-        if head.unread is not None:
-            self._quarantine(0, f"not kept: {head.unread.reason}", head.unread.digest, head.unread.size, None)
+        self._quarantine(0, f"not kept: {unread.reason}", unread.digest, unread.size, None)
 
     def map_refusal(self) -> None:
         """A post that its own server does not know any more was deleted. No other server's word counts.
@@ -424,6 +424,8 @@ class _Page:
         return uid if self._parents.get(uid) == "" else None
 
     def _quarantine(self, index: int, reason: str, digest: str, size: int, uid: str | None) -> None:
+        if self._payload_id is None:
+            self._payload_id = self.payload.payload_id
         self._quarantined.append(
             Quarantined(
                 origin=self.payload.origin,
@@ -431,7 +433,7 @@ class _Page:
                 reason=reason,
                 digest=digest,
                 size=size,
-                payload_id=self.payload.payload_id,
+                payload_id=self._payload_id,
                 uid=uid,
             )
         )

@@ -8,7 +8,8 @@ import msgspec
 from requests.utils import parse_header_links
 
 from connectors.mastodon.accounts import id_of, time_of
-from connectors.mastodon.answers import FAILURES, read_head, statuses_in
+from connectors.mastodon.answers import read_head, statuses_in
+from connectors.refusals import FAILURES
 from connectors.requests_transport import Answer
 from knowarchive.model import Payload
 
@@ -57,7 +58,10 @@ def next_id(answer: Answer) -> str | None:
     """The `max_id` of the next page, as the `Link` header names it. https://www.rfc-editor.org/rfc/rfc8288"""
     for link in parse_header_links(answer.headers.get("link", "")):
         if link.get("rel") == "next":
-            found = parse_qs(urlsplit(link["url"]).query).get("max_id", [""])[0]
+            try:
+                found = parse_qs(urlsplit(link["url"]).query).get("max_id", [""])[0]
+            except ValueError:
+                return None
             return found if id_of({"id": found}) is not None else None
     return None
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from connectors.mastodon.answers import FAILURES, PUBLIC, Head, Unread, read_head, statuses_in
+from connectors.mastodon.answers import PUBLIC, Head, Unread, read_head, statuses_in
+from connectors.refusals import FAILURES
 from knowarchive.model import Payload
 
 _DROPPED: Any = object()

@@ -1,13 +1,14 @@
 """Takes what erased posts say out of answers of Mastodon's API: in lists and conversations, repeated, quoted, edited."""
 
+import re
 from collections.abc import Set as AbstractSet
-from urllib.parse import urlsplit
 
 import msgspec
 
 from connectors import addresses_of
-from connectors.mastodon.answers import FAILURES, read_head
-from connectors.redaction import Fields, Redaction, is_stub, needles, read, stub, tails
+from connectors.mastodon.answers import read_head
+from connectors.redaction import Fields, Redaction, is_stub, needles, read, read_text, stub, tails
+from connectors.refusals import FAILURES
 from knowarchive.model import Payload
 
 #: A post's place, and the posts of others that came inside it.
@@ -16,6 +17,8 @@ _PLACE = (
     *("visibility", "visibility_ex", "local_only", "reblog", "quote"),
 )
 _NULL = msgspec.Raw(b"null")
+#: What divides an address, and what some writers of JSON escape and others do not.
+_ESCAPED = re.compile(r"[/?#&<>'\"\\+`]")
 
 
 def redact(payload: Payload, uids: AbstractSet[str]) -> tuple[Payload, int]:
@@ -53,8 +56,7 @@ def _reduced(fields: Fields, uris: AbstractSet[str]) -> Fields | None:
     """What is left of a post, if it is erased or repeats one that is: then it has the same words."""
     if is_stub(fields) or not ("content" in fields or "visibility" in fields):
         return None
-    repeated = read(fields, "reblog")
-    if read(fields, "uri") not in uris and not (isinstance(repeated, dict) and repeated.get("uri") in uris):
+    if read_text(fields, "uri") not in uris and _uri_of(read(fields, "reblog")) not in uris:
         return None
     rest = {**stub(fields, _PLACE), "content": _NULL}
     pleroma = read(fields, "pleroma")
@@ -64,7 +66,12 @@ def _reduced(fields: Fields, uris: AbstractSet[str]) -> Fields | None:
     return rest
 
 
+def _uri_of(status: object) -> str | None:
+    uri = status.get("uri") if isinstance(status, dict) else None
+    return uri if isinstance(uri, str) else None
+
+
 def _longest_part(uri: str) -> str:
-    """The part of an address that tells most, without slashes, which JSON may escape."""
-    parts = urlsplit(uri)
-    return max(f"{parts.path}/{parts.query}/{parts.fragment}".split("/"), key=len) or parts.netloc
+    """The part of an address that tells most, without what JSON may escape: Rails does so with `&`."""
+    host, *parts = _ESCAPED.split(uri.partition("//")[2] or uri)
+    return max(parts, key=len, default="") or host

@@ -33,7 +33,7 @@ _TRAILING = re.compile(r"(?<![ \t])[ \t]+\n")
 _MANY_LINES = re.compile(r"\n{3,}")
 #: A hashtag as Mastodon finds it: letters, digits, marks, `_`, `·` and joiners, not all digits.
 HASHTAG = re.compile(r"(?<![\w/&])[#\uff03]([\w\u0300-\u036f·・\u200c\u200d]+)")
-_REFERENCE = re.compile(r"(?:^|\n)\s*(?:RE|QT):?\s+(https?://\S+)\s*$")
+_REFERENCE = re.compile(r"(?:^|\n)[^\S\n]*(?:RE|QT):?\s+(https?://\S+)\s*$")
 
 
 @dataclass(frozen=True, slots=True)

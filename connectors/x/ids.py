@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from connectors.times import believed
+
 #: The first id that carries its time, and the moment that snowflake times count from, in milliseconds since 1970.
 #: https://github.com/twitter-archive/snowflake
 FIRST_SNOWFLAKE = 29_700_859_247
@@ -61,13 +63,16 @@ def v1_time(value: str) -> datetime:
     try:
         year = value[26:]
         if value[19:26] != " +0000 ":
-            year = value[26:]
             offset = value[20:25]
             text = f"{year}{_MONTHS[value[4:7]]}{value[8:10]}T{value[11:19]}{offset[:3]}:{offset[3:]}"
-            return datetime.fromisoformat(text).astimezone(UTC)
-        return datetime.fromisoformat(f"{year}{_MONTHS[value[4:7]]}{value[8:10]}T{value[11:19]}+00:00")
-    except (KeyError, ValueError, OverflowError) as error:
+        else:
+            text = f"{year}{_MONTHS[value[4:7]]}{value[8:10]}T{value[11:19]}+00:00"
+        time = believed(datetime.fromisoformat(text))
+    except (KeyError, ValueError) as error:
         raise ValueError("not a date") from error
+    if time is None:
+        raise ValueError("not a date")
+    return time
 
 
 def true_time(stated: datetime, post_id: str) -> datetime:

@@ -85,7 +85,7 @@ def _screen_value(value: Any) -> tuple[Any, int]:
 
 
 def _is_protected(user: Any) -> bool:
-    return isinstance(user, dict) and user.get("protected") in {True, "true", "True"}
+    return isinstance(user, dict) and user.get("protected") in (True, "true", "True")  # a tuple: it may be anything
 
 
 def _screen_post(post: dict[str, Any]) -> tuple[Any, int]:
@@ -113,9 +113,7 @@ def _screen_post(post: dict[str, Any]) -> tuple[Any, int]:
 def _screen_page(page: dict[str, Any]) -> tuple[Any, int]:
     includes = page.get("includes")
     users = includes.get("users") if isinstance(includes, dict) else None
-    hidden = (
-        {user.get("id") for user in users or () if _is_protected(user)} if isinstance(users, list | None) else set()
-    )
+    hidden = [user.get("id") for user in users if _is_protected(user)] if isinstance(users, list) else []
     dropped = 0
 
     def public(items: list[Any]) -> list[Any]:

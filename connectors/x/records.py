@@ -4,7 +4,6 @@ The mappings decode lines into the shape that their format has. Where that fails
 its neighbours, this module takes over, so that one bad record costs one record.
 """
 
-import re
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -12,15 +11,11 @@ import msgspec
 
 from connectors.files.errors import NoPostsError
 from connectors.refusals import FAILURES, BadRecordError, reason
+from connectors.surrogates import without_halves
 from connectors.x.collect import Collector
 from connectors.x.shapes import JSON_ARRAY, JSON_OBJECT, kind
 
 T = TypeVar("T")
-
-#: An escaped backslash, a whole pair of surrogates, or (the group) half of one.
-_SURROGATES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 
 
 def decode_lines(decoder: msgspec.json.Decoder[T], out: Collector) -> Iterator[tuple[int, bytes, T]]:
@@ -62,9 +57,7 @@ def map_any(record: bytes, index: int, out: Collector) -> None:
         record.decode()
     except UnicodeDecodeError:
         raise BadRecordError("not UTF-8") from None
-    if b"\\ud" in record or b"\\uD" in record:
-        # Old tools cut texts between the halves of a character.
-        record = _SURROGATES.sub(lambda match: rb"\ufffd" if match[1] else match[0], record)
+    record = without_halves(record)  # old tools cut texts between the halves of a character
     if record.lstrip()[:1] == b"[":
         for item in JSON_ARRAY.decode(record):
             map_line(bytes(item), index, out)

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from connectors import addresses_of
-from connectors.redaction import Fields, Redaction, is_stub, needles, read, stub, tails
+from connectors.redaction import Fields, Redaction, is_stub, needles, read, read_text, stub, tails
 from knowarchive.model import Payload
 
 #: What a post says stands in one of these; an object with an id and none of them is a reference, a user or a medium.
@@ -47,11 +47,18 @@ def _redacted(payload: Payload, uids: AbstractSet[str], *, is_document: bool) ->
     body = redaction.document(payload.body) if is_document else redaction.lines(payload.body)
     if not redaction.count:
         return payload, 0
-    # What was attached lies beside the posts of a page: pictures with their descriptions, and polls.
-    attached = {own for own in posts.attached if body.count(b'"' + own.encode() + b'"') == 1}
-    if attached:
-        rest = Redaction(needles(attached), lambda fields: _without_attachment(fields, attached))
-        body = rest.document(body) if is_document else rest.lines(body)
+    # What was attached lies beside the posts of a page: pictures with their descriptions, and polls. Pages repeat it.
+    if posts.attached:
+        names, used = needles(posts.attached), set[str]()
+
+        def note(fields: Fields) -> None:
+            used.update(_attached_to(fields))
+
+        others = Redaction(names, note)
+        _ = others.document(body) if is_document else others.lines(body)
+        if attached := posts.attached - used:
+            rest = Redaction(names, lambda fields: _without_attachment(fields, attached))
+            body = rest.document(body) if is_document else rest.lines(body)
     return msgspec.structs.replace(payload, body=body), redaction.count
 
 
@@ -65,11 +72,7 @@ class _Posts:
     def reduce(self, fields: Fields) -> Fields | None:
         if is_stub(fields) or _SAYING.isdisjoint(fields) or not (self._is_erased(fields) or self._repeats(fields)):
             return None
-        attachments = read(fields, "attachments")
-        if isinstance(attachments, dict):
-            for name in ("media_keys", "poll_ids"):
-                listed = attachments.get(name)
-                self.attached |= {own for own in listed if isinstance(own, str)} if isinstance(listed, list) else set()
+        self.attached |= _attached_to(fields)
         return {**stub(fields, _PLACE), "text": _NOTHING}
 
     def _is_erased(self, fields: Fields) -> bool:
@@ -94,9 +97,19 @@ class _Posts:
         return (isinstance(own, str) and own in self._ids) or (type(own) is int and str(own) in self._ids)
 
 
+def _attached_to(fields: Fields) -> set[str]:
+    """The keys of what an object says is attached to it: a post by lists of them, an address in its text by one."""
+    attachments = read(fields, "attachments")
+    found = [read(fields, "media_key")] if "media_key" in fields and "start" in fields else []
+    for name in ("media_keys", "poll_ids"):
+        listed = attachments.get(name) if isinstance(attachments, dict) else None
+        found += listed if isinstance(listed, list) else []
+    return {own for own in found if isinstance(own, str)}
+
+
 def _without_attachment(fields: Fields, attached: AbstractSet[str]) -> Fields | None:
-    if read(fields, "media_key") in attached:
+    if read_text(fields, "media_key") in attached:
         return stub(fields, ("media_key", "type"))
-    if "options" in fields and read(fields, "id") in attached:
+    if "options" in fields and read_text(fields, "id") in attached:
         return stub({**fields, "options": msgspec.Raw(b"[]")}, ("id", "options"))
     return None

@@ -9,13 +9,14 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from connectors.files.lines import Overlong
 from connectors.files.rows import delimiter_of, split_rows
 from connectors.refusals import BadRecordError, reason
+from connectors.times import believed
 from connectors.x import v2
 from connectors.x.collect import Collector
 from connectors.x.ids import LANGUAGES, snowflake_time, true_time, v1_time
@@ -191,10 +192,7 @@ def recognises(lines: Sequence[bytes]) -> bool:
 def map_payload(payload: Payload) -> Mapped:
     """Map the rows of a table."""
     out = Collector(payload)
-    try:
-        columns = Columns(payload.head)
-    except (ValueError, csv.Error):
-        columns = Columns(b"")
+    columns = _columns(payload)
     rows: list[Row] = []
     for index, record in enumerate(_records(payload.body, columns.delimiter)):
         out.seen += 1
@@ -230,7 +228,7 @@ def screen(payload: Payload) -> tuple[Payload, int]:
     """Drop the rows of protected accounts, where the table has a column that tells."""
     if b"protected" not in payload.head.lower() or b"true" not in payload.body.lower():
         return payload, 0
-    columns = Columns(payload.head)
+    columns = _columns(payload)
     place = columns.places.get("protected")
     kept, dropped = [], 0
     for record in _records(payload.body, columns.delimiter):
@@ -249,11 +247,7 @@ def screen(payload: Payload) -> tuple[Payload, int]:
 
 def redact(payload: Payload, uids: AbstractSet[str]) -> tuple[Payload, int]:
     """Empty the rows of erased posts and of their reposts, but for their place. See `connectors.redact`."""
-    ids = ids_of(uids)
-    try:
-        columns = Columns(payload.head)
-    except (ValueError, csv.Error):
-        columns = Columns(b"")
+    ids, columns = ids_of(uids), _columns(payload)
     records = list(_records(payload.body, columns.delimiter)) if ids else []
     count = 0
     for index, record in enumerate(records):
@@ -284,10 +278,19 @@ def _redacted(record: bytes, columns: Columns, ids: AbstractSet[str]) -> bytes:
     text = f"{_REPOST}{ERASED}" if is_repost and repeated else ERASED
     kept = {columns.places[name] for name in _PLACE if name in columns.places}
     written = [cell if place in kept else "" for place, cell in enumerate(cells)]
-    written[columns.places["text"]] = text
+    if (place_of_text := columns.places.get("text")) is not None:
+        written[place_of_text] = text
     line = io.StringIO()
     csv.writer(line, delimiter=columns.delimiter.decode(), lineterminator="\r\n").writerow(written)
     return line.getvalue().removesuffix("\r\n").encode()
+
+
+def _columns(payload: Payload) -> Columns:
+    """The columns of a payload; none where its header cannot be read, so that no row fits it."""
+    try:
+        return Columns(payload.head)
+    except (ValueError, csv.Error):
+        return Columns(b"")
 
 
 def _records(body: bytes, delimiter: bytes) -> Iterator[bytes]:
@@ -333,7 +336,7 @@ def _time(row: Row) -> datetime:
     made = snowflake_time(row.post_id)
     if cell is None or _SHEET_DATE.fullmatch(cell):
         if cell is not None and (exact := _iso(cell)) is not None and exact.tzinfo is not None:
-            return exact.astimezone(UTC)
+            return _believed(exact)
         if made is None:
             raise BadRecordError("created_at: missing" if cell is None else "created_at: has no time zone")
         return made  # the id tells the time better than a date without a zone
@@ -349,7 +352,14 @@ def _time(row: Row) -> datetime:
         if made is None:
             raise BadRecordError("created_at: has no time zone")
         return made
-    return stated.astimezone(UTC)
+    return _believed(stated)
+
+
+def _believed(stated: datetime) -> datetime:
+    time = believed(stated)
+    if time is None:
+        raise BadRecordError("created_at: not a date")
+    return time
 
 
 def _iso(cell: str) -> datetime | None:
@@ -455,7 +465,7 @@ def _whole(cell: str | None) -> str | None:
 def _observed(row: Row) -> datetime | None:
     cell = row.get("observed_at")
     time = _iso(cell.strip()) if cell else None
-    return time.astimezone(UTC) if time is not None and time.tzinfo is not None else None
+    return believed(time) if time is not None and time.tzinfo is not None else None
 
 
 def _unwrapped(
@@ -519,7 +529,7 @@ class Author:
             bio=unescape(bio) if bio else None,
             url=row.get("account_url"),
             avatar=row.get("avatar"),
-            created_at=created_at.astimezone(UTC) if created_at and created_at.tzinfo else None,
+            created_at=believed(created_at) if created_at and created_at.tzinfo else None,
             followers=row.number("followers"),
             following=row.number("following"),
             posts=row.number("account_posts"),

@@ -155,7 +155,6 @@ class Tweet(msgspec.Struct, gc=False):
 
 _decoder = msgspec.json.Decoder(Tweet)
 _lax = msgspec.json.Decoder(Tweet, strict=False)
-_NO_ENTITIES = Entities()
 
 
 def recognises(lines: Sequence[bytes]) -> bool:

@@ -4,12 +4,13 @@ Fields: the API's OpenAPI description, 2.166 and 2.167; the second renames tweet
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
 
 from connectors.refusals import FAILURES, BadRecordError, reason
+from connectors.times import believed
 from connectors.x import records
 from connectors.x.collect import DAWN, Collector
 from connectors.x.ids import LANGUAGES, are_ids, first_time, is_id, snowflake_time
@@ -186,7 +187,7 @@ def _included(includes: Includes | None) -> list[Tweet]:
 
 
 def _context(twarc: Twarc | None, includes: Includes | None) -> Context:
-    return Context(twarc.retrieved_at if twarc is not None else None, includes)
+    return Context(believed(twarc.retrieved_at) if twarc is not None else None, includes)
 
 
 def _map_page(
@@ -221,7 +222,7 @@ def _map_page(
 
 def _map_flat(line: Line, index: int, out: Collector, record: bytes) -> None:
     """Map a flattened post, which holds its author and what it refers to as whole objects."""
-    context = Context(line.twarc.retrieved_at if line.twarc is not None else None, None)
+    context = _context(line.twarc, None)
     inside: list[Tweet] = []
     pending: list[Tweet] = [line]
     while pending:
@@ -279,8 +280,10 @@ def map_tweet(tweet: Tweet, context: Context, out: Collector) -> None:
         created_at = snowflake_time(post_id)
         if created_at is None:
             raise BadRecordError("created_at: missing")
-    elif created_at.tzinfo is not UTC:
-        created_at = created_at.astimezone(UTC)
+    else:
+        created_at = believed(created_at)
+        if created_at is None:
+            raise BadRecordError("created_at: not a date")
     reply_to = quote_id = quote_of = None
     for reference in tweet.referenced_tweets or tweet.referenced_posts or ():
         kind, other = reference.type, reference.id
@@ -293,13 +296,15 @@ def map_tweet(tweet: Tweet, context: Context, out: Collector) -> None:
             quote_id, quote_of = other, uid
         elif kind == "retweeted":
             original = posts.get(other)
-            at = (original.created_at if original is not None else None) or snowflake_time(other) or created_at
+            at = (
+                (believed(original.created_at) if original is not None else None) or snowflake_time(other) or created_at
+            )
             if other in firsts:
                 at = first_time(firsts[other], at)
             out.reposts.append(
                 Repost(
                     post_uid=uid,
-                    post_at=at if at.tzinfo is UTC else at.astimezone(UTC),
+                    post_at=at,
                     account_uid=author_uid,
                     account_handle=handle,
                     at=created_at,

@@ -3,11 +3,12 @@
 Fields: the API's OpenAPI description, 2.166 and 2.167; the second renames tweets to posts, so both names are here.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 
+from connectors.times import believed
 from connectors.x.text import unescape
 from knowarchive.model import Account
 
@@ -129,15 +130,11 @@ class User(msgspec.Struct, gc=False):
             bio=(unescape(bio) if "&" in bio else bio) if bio else None,
             url=url,
             avatar=self.profile_image_url or None,
-            created_at=_utc(self.created_at),
+            created_at=believed(self.created_at),
             followers=metrics.followers_count,
             following=metrics.following_count,
             posts=metrics.tweet_count if metrics.tweet_count is not None else metrics.post_count,
         )
-
-
-def _utc(time: datetime | None) -> datetime | None:
-    return time if time is None or time.tzinfo is UTC else time.astimezone(UTC)
 
 
 class Twarc(msgspec.Struct, gc=False):

@@ -14,7 +14,8 @@ import msgspec
 from knowarchive.model import Payload
 
 FOLDER = "payloads"
-SUFFIXES = frozenset({"jsonl", "csv"})  # of formats; what else there is, is one JSON value
+OWN = "knowarchive-"  # begins the names of our own exports' formats, which are all kept as JSON lines
+SUFFIXES = frozenset({"jsonl", "csv"})  # of other formats; what else there is, is one JSON value
 
 
 def write_payloads(payloads: Iterable[tuple[Payload, Mapping[str, Any]]], folder: Path, name: str) -> int:
@@ -29,7 +30,7 @@ def write_payloads(payloads: Iterable[tuple[Payload, Mapping[str, Any]]], folder
     count = 0
     with (folder / name).open("wb") as listed:
         for payload, added in payloads:
-            suffix = payload.format.rpartition("-")[2]
+            suffix = "jsonl" if payload.format.startswith(OWN) else payload.format.rpartition("-")[2]
             file = f"{FOLDER}/{added['payload_id']}.{suffix if suffix in SUFFIXES else 'json'}"
             is_table = bool(payload.head) and payload.fetched_at is None
             with (folder / file).open("wb") as target:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from storage.changes import Changes
 from storage.exports import queries
+from storage.months import bounds
 from storage.schema import ACCOUNTS, POSTS, REPOSTS, Table
 from storage.tables import DataFile
 
@@ -211,8 +212,7 @@ def _spans(files: Sequence[DataFile]) -> list[tuple[datetime, datetime, int]]:
         by_month[file.month] = by_month.get(file.month, 0) + file.rows
     found: list[tuple[datetime, datetime, int]] = []
     for month, rows in sorted(by_month.items()):
-        since = datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC)
-        until = since.replace(year=since.year + since.month // 12, month=since.month % 12 + 1)
+        since, until = bounds(month)
         if found and found[-1][2] + rows <= ROWS_AT_ONCE:
             found[-1] = (found[-1][0], until, found[-1][2] + rows)
         else:

@@ -255,3 +255,76 @@ def test_a_row_whose_rounded_id_may_be_its_goes():
     assert count == 1
     assert b"gone" not in rest.body
     assert rest.body.endswith(b"\n1500000000000000002,,,stays,bo")
+
+
+BLUESKY, MASTODON = (
+    "bluesky:did:plc:ada/app.bsky.feed.post/3kmzzzzzzzz2a",
+    "mastodon:https://harbour.example/users/ada/statuses/7",
+)
+PAGE = {"data": [{"id": "1500000000000000001", "text": "gone", "attachments": {"media_keys": ["3_5"]}}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "uid", "body"),
+    [
+        ("bluesky-json", BLUESKY, {"posts": [{"record": {}, "uri": ["at://did:plc:ada/app.bsky.feed.post/3kmzzzzzzzz2a"]}]}),
+        ("mastodon-json", MASTODON, [{"content": "", "uri": ["https://harbour.example/users/ada/statuses/7"]}]),
+        ("mastodon-json", MASTODON, [{"content": "", "reblog": {"uri": {"https://harbour.example/users/ada/statuses/7": 1}}}]),
+        ("knowarchive-jsonl", X, {"uid": [X], "text": "a"}),
+        ("x-api", X, {**PAGE, "includes": {"media": [{"media_key": ["3_5"], "type": "photo"}]}}),
+        ("x-api", X, {**PAGE, "includes": {"polls": [{"id": {"3_5": 1}, "options": []}]}}),
+    ],
+)  # fmt: skip
+def test_what_stands_where_a_name_should_does_not_keep_a_post_from_being_erased(name, uid, body):
+    head = Head(request="/api/v1/timelines/tag/x", server="https://harbour.example").encode()
+    payload = Payload(format=name, origin="", body=json.dumps(body).encode(), items=1, head=head, fetched_at=AT)
+    assert b"gone" not in redact(payload, {uid})[0].body
+
+
+def test_an_address_that_is_none_does_not_keep_others_from_being_erased():
+    status = {"uri": MASTODON.removeprefix("mastodon:"), "content": "gone", "visibility": "public"}
+    head = Head(request="/api/v1/timelines/tag/x", server="https://harbour.example").encode()
+    payload = Payload(
+        format="mastodon-json", origin="", body=json.dumps([status]).encode(), items=1, head=head, fetched_at=AT
+    )
+    rest, count = redact(payload, {MASTODON, "mastodon:https://[harbour.example/7"})
+    assert count == 1
+    assert b"gone" not in rest.body
+
+
+def test_an_address_is_the_same_with_its_ampersand_escaped_as_rails_does():
+    uri = "https://blog.example/?post_type=note&p=12"
+    status = {"uri": uri, "content": "gone", "visibility": "public"}
+    body = json.dumps([status]).replace("&", "\\u0026").encode()
+    head = Head(request="/api/v1/timelines/tag/x", server="https://harbour.example").encode()
+    payload = Payload(format="mastodon-json", origin="", body=body, items=1, head=head, fetched_at=AT)
+    rest, count = redact(payload, {f"mastodon:{uri}"})
+    assert count == 1
+    assert b"gone" not in rest.body
+
+
+def page_with_picture(number, *used):
+    """A page on which the post to be erased came along, with its picture; `used` are posts that show the same one."""
+    erased = {"id": "1500000000000000001", "text": "gone", "attachments": {"media_keys": ["3_5"]}}
+    picture = {"media_key": "3_5", "type": "photo", "url": "https://pbs.twimg.com/a.jpg", "alt_text": "of a harbour"}
+    data = [{"id": str(1500000000000000010 + number), "text": "look"}, *used]
+    return json.dumps({"data": data, "includes": {"tweets": [erased], "media": [picture]}}).encode()
+
+
+def test_a_picture_that_came_with_several_pages_goes_from_all():
+    rest, _ = redact(lines(page_with_picture(1), page_with_picture(2)), {X})
+    assert b"harbour" not in rest.body
+
+
+def test_a_picture_that_another_post_shows_stays():
+    address = {"start": 0, "end": 9, "url": "https://t.co/a", "media_key": "3_5"}
+    for used in ({"attachments": {"media_keys": ["3_5"]}}, {"entities": {"urls": [address]}}):
+        other = {"id": "1500000000000000003", "text": "mine too", **used}
+        rest, _ = redact(lines(page_with_picture(1, other), page_with_picture(2)), {X})
+        assert rest.body.count(b"of a harbour") == 2
+        assert b"gone" not in rest.body
+
+
+def test_a_table_without_texts_is_left_as_it_is_but_for_the_row():
+    payload = Payload(format="x-csv", origin="", head=b"id,lang", body=b"1500000000000000001,en", items=1)
+    assert redact(payload, {X})[0].body == b"1500000000000000001,"

@@ -42,7 +42,9 @@ def test_each_table_is_known_by_its_columns_and_what_follows_from_the_uid_is_dro
 @pytest.mark.parametrize(
     "change",
     [
-        {"uid": "y:1"}, {"uid": "x:"}, {"uid": None}, {"uid": "x:1\n2"}, {"created_at": None}, {"created_at": "2015-03-10"},
+        {"uid": "y:1"}, {"uid": "x:"}, {"uid": "x:ada"}, {"uid": "bluesky:did:plc:ada"}, {"uid": "bluesky:a/b/c"},
+        {"uid": "mastodon:7"}, {"created_at": "9999-12-31T23:59:59Z"}, {"observed_at": "9999-12-31T23:59:59-05:00"},
+        {"uid": None}, {"uid": "x:1\n2"}, {"created_at": None}, {"created_at": "2015-03-10"},
         {"created_at": "2015-03-10T12:00:00"}, {"likes": -1}, {"likes": 1 << 70}, {"likes": "3"}, {"hashtags": "b"},
         {"reply_to": "https://x.com/1"}, {"hashtags": [None]}, {"text": 5},
     ],

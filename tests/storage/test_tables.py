@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from knowarchive.errors import ConflictError, KnowarchiveError, NewerArchiveError, StorageError
 from knowarchive.model import Account, Repost
@@ -266,6 +267,27 @@ def test_files_that_somebody_else_rewrote_are_not_rewritten_again(archive, tmp_p
         stored.commit(added, old, data_change=False)
     assert caught.value.retryable
     assert rows(archive) == before
+
+
+def test_a_log_that_cannot_be_summed_up_fails_no_run(archive, monkeypatch, caplog):
+    def refuse(_table):
+        raise DeltaError("no space left")
+
+    fill(archive)
+    monkeypatch.setattr("storage.tables.CHECKPOINT_EVERY", 1)
+    monkeypatch.setattr(DeltaTable, "create_checkpoint", refuse)
+    archive.tidy()
+    assert "the log cannot be summed up: no space left" in caplog.text
+
+
+def test_old_files_that_cannot_be_deleted_are_a_storage_error(archive, monkeypatch):
+    def refuse(*_arguments, **_options):
+        raise DeltaError("not permitted")
+
+    fill(archive)
+    monkeypatch.setattr(DeltaTable, "vacuum", refuse)
+    with pytest.raises(StorageError, match="old files cannot be deleted: not permitted"):
+        archive.vacuum()
 
 
 def test_two_that_maintain_at_once_do_no_harm(tmp_path):

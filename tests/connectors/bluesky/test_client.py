@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -206,6 +207,16 @@ def test_pages_from_before_the_end_of_the_window_are_asked_for_again(network, co
     network.say("bo", "since #LanternKM", 20)
     clock.now = START + timedelta(hours=3)
     assert len(uids(connect().search(WINDOW, stored))) == 2
+
+
+def test_a_stored_page_with_half_a_character_is_good_and_one_that_is_gone_is_asked_for_again(network, connect, clock):
+    clock.now = START + timedelta(hours=3)
+    network.say("ada", "one #LanternKM", 1)
+    stored = list(connect().search(WINDOW))
+    half = [msgspec.structs.replace(page, body=page.body.replace(b"one ", b"\\ud83d ")) for page in stored]
+    connector = connect()
+    assert [page.body for page in connector.search(WINDOW, half)] == [page.body for page in half]
+    assert len(uids(connect().search(WINDOW, [msgspec.structs.replace(page, body=b"null") for page in stored]))) == 1
 
 
 def test_a_conversation_is_brought_whole(network, connect):

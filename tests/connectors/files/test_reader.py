@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -260,6 +261,21 @@ def test_a_folder_is_read_in_order_without_hidden_files(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     assert find_files(tmp_path) == [tmp_path / "a/one", tmp_path / "b/two", tmp_path / "c"]
     assert find_files(tmp_path / "c") == [tmp_path / "c"]
+
+
+def test_a_folder_that_may_be_listed_and_not_entered_is_said_in_one_line(tmp_path, monkeypatch):
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked/file").touch()
+    is_dir = Path.is_dir
+
+    def refuse(path):
+        if path.parent.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(ReadError, match="locked: cannot be read: Permission denied"):
+        find_files(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

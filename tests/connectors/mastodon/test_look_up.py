@@ -5,7 +5,10 @@ import pytest
 from connectors import map_payload
 from connectors.base import CredentialsError
 from connectors.mastodon.client import MastodonConnector
-from tests.connectors.mastodon.instance import QUERY, SOURCE, Instance, surroundings
+from connectors.mastodon.pages import next_id
+from connectors.requests_transport import Answer
+from knowarchive.model import Post
+from tests.connectors.mastodon.instance import QUERY, SOURCE, START, Instance, surroundings
 
 
 class Closed(Instance):
@@ -56,3 +59,35 @@ def test_a_server_that_shows_nothing_wants_credentials(server, tmp_path):
     server.closed.update(server.own)
     with pytest.raises(CredentialsError):
         next(steps)
+
+
+def test_an_address_that_is_none_stops_nothing(server, tmp_path):
+    good = server.uid(server.own[0])
+    posts = [Post(uid=uid, created_at=START) for uid in ("mastodon:https://[harbour.example/statuses/1", good)]
+    connector = MastodonConnector(SOURCE, surroundings(tmp_path), sender=server)
+    found = [post.uid for page in connector.look_up(posts) for post in map_payload(page).posts]
+    assert found == [good]
+    list(connector.complete(posts, QUERY))
+
+
+def test_a_link_to_the_next_page_that_leads_nowhere_is_none():
+    link = {"link": '<https://[harbour.example/?max_id=1>; rel="next"'}
+    assert next_id(Answer("/api/v1/timelines/tag/x", 200, b"[]", link, START)) is None
+
+
+def test_of_posts_that_are_gone_no_conversation_is_asked_for(server, tmp_path):
+    connector = MastodonConnector(SOURCE, surroundings(tmp_path), sender=server)
+    gone = [Post(uid=server.uid(own), created_at=START, deleted_at=START, reposts=2) for own in server.own]
+    assert list(connector.complete(gone, QUERY)) == []
+    assert connector.report.requests == 1  # what the server is
+
+
+def test_a_server_whose_own_address_is_none_is_asked_all_the_same(server, tmp_path, monkeypatch):
+    answer = {"version": "4.3.0", "uri": "https://[harbour.example"}
+    asked = server.route
+    monkeypatch.setattr(
+        server,
+        "route",
+        lambda path, *rest: (200, answer, None) if path.endswith("/instance") else asked(path, *rest),
+    )
+    assert len(list(MastodonConnector(SOURCE, surroundings(tmp_path), sender=server).search(QUERY))) > 0

@@ -104,3 +104,10 @@ def test_hostile_html_takes_no_time(piece):
     begun = time.process_time()
     read_html(piece * (400_000 // len(piece)))
     assert time.process_time() - begun < 3
+
+
+@pytest.mark.parametrize("piece", ["\n", " \n", "\nRE: "])
+def test_hostile_text_without_html_takes_no_time(piece):
+    begun = time.process_time()
+    read_html(f"a{piece * (400_000 // len(piece))}b")
+    assert time.process_time() - begun < 3

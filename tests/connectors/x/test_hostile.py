@@ -117,6 +117,7 @@ def test_cut_and_overwritten_bytes_never_raise(data, cases, payload_of):
         ('{"id_str":"٣","text":"a"}'.encode(), "id: not a number"),
         (b'{"id_str":"","text":"a"}', "id: not a number"),
         (b'{"id_str":"5","text":"a","created_at":"Mon Mar 23 25:06:40 +0000 2015"}', "created_at: not a date"),
+        (b'{"id_str":"5","text":"a","created_at":"Fri Dec 31 23:06:40 -0500 9999"}', "created_at: not a date"),
         (b'{"id_str":"5","text":"a"}', "created_at: missing"),
         (b'{"id_str":"580000000000000001"}', "text: missing"),
         (b'{"data":[{"id":"x","text":"a"}]}', "data[0].id: not a number"),
@@ -125,6 +126,12 @@ def test_cut_and_overwritten_bytes_never_raise(data, cases, payload_of):
             b'{"data":[{"id":"1500000000000000001","text":"a","created_at":"2022-02-30T07:00:00Z"}]}',
             "data[0].created_at: invalid RFC3339 encoded datetime",
         ),
+        (
+            b'{"data":[{"id":"1500000000000000001","text":"a","created_at":"9999-12-31T23:59:59-05:00"}]}',
+            "data[0].created_at: not a date",
+        ),
+        (b'{"id":"5","text":"a","created_at":"0001-01-01T00:00:00+05:00"}', "created_at: not a date"),
+        (b'{"id":"5","text":"a","created_at":"9999-12-31T23:59:59Z"}', "created_at: not a date"),
     ],
 )
 def test_a_bad_record_says_which_field_and_why(record, reason):
@@ -166,3 +173,25 @@ def test_a_bad_post_in_a_page_costs_one_post(cases):
         "data[1].public_metrics: expected object | null, got str",
     ]
     assert (mapped.seen, len(mapped.posts), len(mapped.reposts)) == (5, 4, 1)
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59Z"])
+def test_times_that_no_clock_shows_are_none(time):
+    head = b"id,text,created_at,author_id,author.created_at,__twarc.retrieved_at"
+    row = f"1500000000000000001,a,2022-03-05T07:00:00Z,7,{time},{time}".encode()
+    (person,) = check(payload(row, "x-csv", head=head)).accounts
+    assert (person.created_at, person.observed_at) == (None, None)
+    made = payload(f"1500000000000000001,a,{time},7".encode(), "x-csv", head=b"id,text,created_at,author_id")
+    assert [bad.reason for bad in check(made).quarantined] == ["created_at: not a date"]
+    page = {
+        "data": [{"id": "1500000000000000001", "text": "a", "author_id": "7", "created_at": "2022-03-05T07:00:00Z"}],
+        "includes": {"users": [{"id": "7", "username": "ada", "created_at": time}]},
+        "__twarc": {"retrieved_at": time},
+    }
+    mapped = check(payload(json.dumps(page).encode(), "x-v2-jsonl"))
+    assert (mapped.accounts[0].created_at, mapped.posts[0].observed_at) == (None, None)
+
+
+def test_a_header_that_cannot_be_read_costs_its_rows():
+    mapped = check(payload(b"1,true", "x-csv", head=b"id,protected\xff"))
+    assert (mapped.posts, len(mapped.quarantined)) == ([], 1)

@@ -98,3 +98,10 @@ def test_rows_of_protected_accounts_are_dropped():
     )  # fmt: skip
     screened, dropped = screen(table)
     assert (dropped, screened.items, screened.body) == (1, 1, b'1500000000000000002,"true",8,False')
+
+
+def test_what_stands_where_a_name_should_keeps_no_post_from_being_screened():
+    odd = {**v1(1, protected=["yes"]), "retweeted_status": v1(2, protected=True)}
+    assert screen(payload(odd, v1(3, protected=False)))[1] == 1
+    page = {"data": [{**v2(1, "8"), "author_id": ["8"]}, v2(2, "8")], "includes": {"users": PAGE["includes"]["users"]}}
+    assert screen(payload({**page, "more": [{"id": ["8"], "protected": True}]}))[1] == 1
