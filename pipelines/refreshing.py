@@ -58,5 +58,12 @@ def who_is_asked(post: Post, sources: Sequence[Source]) -> list[Source]:
     network = [source for source in sources if source.platform == post.platform]
     if len(network) < 2:
         return network
-    hosts = {(post.id or "").rpartition("@")[2], urlsplit(post.uid.partition(":")[2]).netloc.lower()}
-    return [source for source in network if urlsplit(source.server).netloc.lower() in hosts] or network[:1]
+    hosts = {(post.id or "").rpartition("@")[2], _host(post.uid.partition(":")[2])}
+    return [source for source in network if _host(source.server) in hosts] or network[:1]
+
+
+def _host(address: str) -> str | None:
+    try:
+        return urlsplit(address).netloc.lower()
+    except ValueError:  # as of `https://[`, which anybody's server may give
+        return None

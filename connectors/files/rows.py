@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from connectors.files.lines import LONGEST, Overlong, split_lines
 
-#: A row that is still open after so many bytes began with a stray quote: its first line stands alone.
+#: A row that is still open after so many bytes began with a stray quote: its first line stands alone. Each such row halves
+#: what the next may have, and what is read well adds to it again, so that a file of stray quotes is read about twice.
 LONGEST_ROW = 262_144
 
 DELIMITERS = (b",", b"\t", b";")
@@ -22,6 +23,7 @@ def split_rows(chunks: Iterable[bytes], delimiter: bytes, longest: int = LONGEST
     again: deque[bytes | Overlong] = deque()  # lines to be read again after a stray quote
     held: list[bytes] = []
     size = 0
+    patience = LONGEST_ROW
     is_open = False
     while True:
         line = again.popleft() if again else next(lines, None)
@@ -32,7 +34,7 @@ def split_rows(chunks: Iterable[bytes], delimiter: bytes, longest: int = LONGEST
             size += len(line) + 1
             if is_open or b'"' in line:
                 is_open = _is_open(line, delimiter, within=is_open)
-            if is_open and size <= LONGEST_ROW:
+            if is_open and size <= patience:
                 continue
         elif not held:
             if line is None:
@@ -44,6 +46,9 @@ def split_rows(chunks: Iterable[bytes], delimiter: bytes, longest: int = LONGEST
                 again.appendleft(line)
             again.extendleft(reversed(held[1:]))
             del held[1:]
+            patience //= 2
+        else:
+            patience = min(patience + size, LONGEST_ROW)
         yield b"\n".join(held)
         held, size, is_open = [], 0, False
 

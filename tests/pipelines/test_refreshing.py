@@ -315,3 +315,5 @@ def test_a_post_is_asked_for_where_it_was_made_or_last_seen():
     assert who_is_asked(stranger, [x, there, here]) == [there]
     assert who_is_asked(stranger, [x, here]) == [here]
     assert who_is_asked(stranger, [x]) == []
+    hostile = Post(uid="mastodon:https://[x/1", created_at=made_here.created_at)
+    assert who_is_asked(hostile, [here, there]) == [here]

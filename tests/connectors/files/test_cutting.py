@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.files.lines import Overlong, split_lines
+from connectors.files import rows
 from connectors.files.rows import LONGEST_ROW, delimiter_of, split_rows
 
 LINES = st.lists(st.binary(max_size=30).map(lambda data: data.replace(b"\n", b"")), max_size=20)
@@ -63,6 +64,22 @@ def test_stray_quotes_lose_no_line(data):
 def test_a_stray_quote_costs_one_row_of_a_large_table():
     rows = [b"1,a", b'2,"stray'] + [b"%d,b" % number for number in range(3, LONGEST_ROW // 4)]
     assert list(split_rows([b"\n".join(rows)], b",")) == rows
+
+
+def test_a_table_of_stray_quotes_is_read_in_proportion_to_its_length(monkeypatch):
+    looked = []
+    is_open = rows._is_open
+    monkeypatch.setattr(rows, "_is_open", lambda line, *rest, **more: looked.append(line) or is_open(line, *rest, **more))
+    lines = [b'x","'] * 50_000  # open after itself, and after any line before it
+    assert list(split_rows([b"\n".join(lines)], b",")) == lines
+    assert len(looked) < 4 * len(lines)
+
+
+def test_after_stray_quotes_and_good_rows_a_long_row_is_one_again():
+    long = b'3,"' + b"\n".join([b"verse"] * 1000) + b'"'
+    strays = [b'x","'] * 3
+    good = [b"%d,good" % number for number in range(LONGEST_ROW // 4)]
+    assert list(split_rows([b"\n".join([*strays, *good, long, b"4,c"])], b",")) == [*strays, *good, long, b"4,c"]
 
 
 def test_the_delimiter_is_the_one_that_is_used():
