@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -27,6 +28,8 @@ LONGEST_REFRESH = timedelta(days=366)
 MARKS_IN_HASHTAGS = "_·・\u200c\u200d"  # besides letters, digits and the marks on them; the last two join letters
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 ACCOUNT = re.compile(r"(x|bluesky):@?[^@\s]+|mastodon:@?[^@\s]+@[^@\s]+")
+CONTACT = re.compile(r"(?:mailto:)?[^@\s<>\"]+@[^@\s<>\"/]+|https?://[^\s<>\"]+")
+SMALLEST_PAGE = 100  # kB
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "az", "abfs", "abfss"})
 LARGEST = 1_000_000  # bytes; what is larger is something else
 MOST_REQUESTS, MOST_MINUTES, MOST_DOLLARS = 1_000_000, 24 * 60, 1_000_000
@@ -150,12 +153,40 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     accounts: tuple[str, ...]
 
 
+class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What everybody may read on the site. `url` is where it will stand; `contact` is told to who wants a post gone."""
+
+    url: str = ""  # empty: no feeds, sitemap and previews, which need whole addresses
+    title: str = ""
+    contact: str = ""
+    notice: str = ""
+    x: Literal["refreshed", "as-archived"] = "refreshed"  # posts of X that were not seen lately: left out, or shown
+    x_max_age: str = "30d"
+    opt_out: tuple[str, ...] = ()  # accounts of whom nothing is shown
+    largest_page: int = 1_000  # kB; what is larger is put on several
+
+    @property
+    def x_age(self) -> timedelta:
+        return parse_duration(self.x_max_age)
+
+    @property
+    def base(self) -> str:
+        """The site's address with a slash at its end; empty where there is none."""
+        return f"{self.url.rstrip('/')}/" if self.url else ""
+
+    @property
+    def contact_url(self) -> str:
+        """Where `contact` leads: an address of e-mail is one too."""
+        return self.contact if "://" in self.contact or self.contact.startswith("mailto:") else f"mailto:{self.contact}"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     archive: Archive
     chat: tuple[Chat, ...] = ()
     person: tuple[Identity, ...] = ()
     limits: Limits = Limits()
     schedule: Policy = Policy()
+    publish: Publish = Publish()
     path: Path = DEFAULT_PATH
 
     def find_chat(self, name: str) -> Chat | None:
@@ -182,18 +213,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def state_dir(self) -> Path:
-        """Derived and private things (index, sessions, caches). Created with mode 0700 by whoever needs it."""
+        """Derived and private things (index, sessions, caches). Created with mode 0700 by whoever needs it.
+
+        Each archive has its own unless one is configured: what was told, claimed and scheduled is an archive's.
+        """
         if self.archive.state:
             return (self.path.parent / Path(self.archive.state).expanduser()).absolute()
         base = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")
         try:
-            return base.expanduser() / "knowarchive"
+            return base.expanduser() / "knowarchive" / digest_of(self.archive_url)
         except RuntimeError as error:
             raise ConfigError(f"{self.path}: there is no home folder; set archive.state to a folder") from error
 
     @property
     def overrides_path(self) -> Path:
         return self.path.with_name(f"{self.path.stem}.overrides.toml")
+
+
+def digest_of(archive_url: str) -> str:
+    """The name of an archive among what is derived from archives: 16 hexadecimal digits, safe in a file name."""
+    return sha256(archive_url.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def parse_duration(text: str) -> timedelta:
@@ -267,6 +306,7 @@ def load_config(path: Path) -> Config:
         _check_policy(config.schedule)
         _check_people(config.person)
         _check_limits(config.limits)
+        _check_publish(config.publish)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     return config
@@ -316,6 +356,7 @@ _TABLES: dict[tuple[str, ...], type[msgspec.Struct]] = {
     ("schedule",): Policy,
     ("person",): Identity,
     ("limits",): Limits,
+    ("publish",): Publish,
 }
 _HEADINGS = {
     (): "the top of the file",
@@ -327,6 +368,7 @@ _HEADINGS = {
     ("schedule",): "[schedule]",
     ("person",): "[[person]]",
     ("limits",): "[limits]",
+    ("publish",): "[publish]",
 }
 _EXAMPLES = {
     "archive": '[archive] with url = "archive"',
@@ -344,8 +386,10 @@ _EXAMPLES = {
     "date": "date = 2015-05-19, without quotes",
     "skip": "skip = [2015-12-22], without quotes",
     "refresh": f'refresh = ["{SAME_DAY}", "1d", "7d", "30d"]',
+    "opt_out": 'opt_out = ["x:handle", "mastodon:handle@server"]',
     "accounts": 'accounts = ["x:handle", "bluesky:handle", "mastodon:handle@server"]',
 }
+_CHOICES = {"platform": "x, bluesky, mastodon", "x": "refreshed, as-archived"}
 _TYPES = {
     "str": "text in quotes",
     "int": "a whole number",
@@ -383,7 +427,7 @@ def _explain(message: str, document: Mapping[str, Any]) -> str:
     if length := re.fullmatch(r"Expected `array` of length (\d+), got (\d+)", problem):
         return f"{where} must be a list of {length[1]}, not of {length[2]}{remedy}"
     if value := re.fullmatch(r"Invalid enum value '(.*)'", problem, re.DOTALL):
-        return f"{where} cannot be '{value[1]}'; it is one of x, bluesky, mastodon"
+        return f"{where} cannot be '{value[1]}'; it is one of {_CHOICES[key]}"
     return f"{where}: {problem}{remedy}"
 
 
@@ -422,7 +466,7 @@ def _place(steps: Sequence[str | int], document: Mapping[str, Any]) -> str:
             one = document["person"][number]
             name = one.get("name") if isinstance(one, dict) else None
             return f'person "{name}"' if isinstance(name, str) else f"person {number + 1}"
-        case [("archive" | "limits" | "schedule") as name]:
+        case [("archive" | "limits" | "schedule" | "publish") as name]:
             return f"[{name}]"
     return "the file"
 
@@ -465,6 +509,27 @@ def _check_limits(limits: Limits) -> None:
         dollars = getattr(limits, name)
         if dollars is not None and not 0 <= dollars <= MOST_DOLLARS:
             raise ConfigError(f"limits.{name} cannot be {dollars}; write an amount such as 25")
+
+
+def _check_publish(publish: Publish) -> None:
+    for name in ("url", "title", "contact", "notice"):
+        if CONTROL.search(getattr(publish, name).replace("\n", "")):
+            raise ConfigError(f"publish.{name} holds a control character; write it anew")
+    address = _address(publish.url) if publish.url else None
+    if publish.url and (address is None or address.scheme not in {"http", "https"} or not address.hostname):
+        raise ConfigError(
+            f'publish.url cannot be "{publish.url}"; give the site\'s address, such as https://example.org/'
+        )
+    if address is not None and (address.query or address.fragment or "@" in address.netloc):
+        raise ConfigError("publish.url ends with its folder; take out what begins with ? or #, and any credentials")
+    if publish.contact and not CONTACT.fullmatch(publish.contact):
+        raise ConfigError(f'publish.contact cannot be "{publish.contact}"; give an address of e-mail, or of a page')
+    if publish.x_age < timedelta(days=1):
+        raise ConfigError(f'publish.x_max_age "{publish.x_max_age}" is less than a day; write "30d"')
+    if publish.largest_page < SMALLEST_PAGE:
+        raise ConfigError(f"publish.largest_page cannot be {publish.largest_page}; write {SMALLEST_PAGE} kB or more")
+    for account in publish.opt_out:
+        _check_account(account, "opt_out", "publish")
 
 
 def _check_chats(chats: Sequence[Chat]) -> None:

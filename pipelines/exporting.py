@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from knowarchive import __version__
-from knowarchive.config import Chat
+from knowarchive.config import Chat, digest_of
 from knowarchive.errors import KnowarchiveError, UsageError
 from knowarchive.model import NO_WISH, Post
 from storage.archive import Archive
@@ -375,8 +375,7 @@ def _is_export(path: Path) -> bool:
 
 def _memory(archive: Archive, request: Request) -> Path:
     """By archive too, since several can share a state folder, and each counts its versions by itself."""
-    whose = hashlib.sha256(archive.url.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return archive.state / "exports" / f"{whose}-{request.key}.json"
+    return archive.state / "exports" / f"{digest_of(archive.url)}-{request.key}.json"
 
 
 def _remembered(archive: Archive, request: Request) -> Last | None:

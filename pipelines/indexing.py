@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from knowarchive.config import Chat, Config
+from knowarchive.config import Chat, Config, digest_of
 from knowarchive.errors import KnowarchiveError, StorageError
 from storage.changes import Changes, changes, newest_version
 from transcripts.search.index import ERASING, IndexWriter, State, open_index, read_state
@@ -57,7 +57,7 @@ class _Target:
 
 def index_folder(config: Config) -> Path:
     """Where the index lies: among what is derived and private."""
-    return config.state_dir / "search" / sha256(config.archive_url.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return config.state_dir / "search" / digest_of(config.archive_url)
 
 
 def is_current(config: Config) -> bool:

@@ -99,8 +99,8 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_one(complain, li
     [
         ("[archive]\nulr = 'a'", "unknown key `ulr` in [archive]; did you mean `url`?"),
         ("chats = 1\n" + ARCHIVE, "unknown key `chats` in the file; did you mean `chat`?"),
-        ("path = 'x'\n" + ARCHIVE, "unknown key `path` in the file; the nearest is `chat`; valid are archive, chat, person, limits, schedule"),
-        ("zzz = 1\n" + ARCHIVE, "unknown key `zzz` in the file; the nearest is `chat`; valid are archive, chat, person, limits, schedule"),
+        ("path = 'x'\n" + ARCHIVE, "unknown key `path` in the file; the nearest is `chat`; valid are archive, chat, person, limits, schedule, publish"),
+        ("zzz = 1\n" + ARCHIVE, "unknown key `zzz` in the file; the nearest is `chat`; valid are archive, chat, person, limits, schedule, publish"),
         ("x_password = 's'\n" + ARCHIVE, ("unknown key `x_password` in the file; secrets are read from the environment "
          "(such as KNOWARCHIVE_X_BEARER), never from this file")),
         ("", 'the file has no `archive`; add [archive] with url = "archive"'),
@@ -382,10 +382,16 @@ def test_folders_are_relative_to_the_configuration(load, monkeypatch, tmp_path):
 
 def test_the_state_is_where_the_user_keeps_state(load, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "s"))
-    assert load(ARCHIVE).state_dir == tmp_path / "s" / "knowarchive"
+    assert load(ARCHIVE).state_dir.parent == tmp_path / "s" / "knowarchive"
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert load(ARCHIVE).state_dir == tmp_path / ".local/state/knowarchive"
+    assert load(ARCHIVE).state_dir.parent == tmp_path / ".local/state/knowarchive"
+
+
+def test_each_archive_has_a_state_of_its_own_unless_one_is_configured(load):
+    one, other = (load(f'[archive]\nurl = "{url}"').state_dir for url in ("a", "b"))
+    assert one != other
+    assert one == load('[archive]\nurl = "a"').state_dir
 
 
 def test_an_address_of_an_object_store_is_left_alone(load):

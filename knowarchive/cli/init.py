@@ -17,7 +17,7 @@ TEMPLATE = """\
 
 [archive]
 url = "archive"  # a folder, beside this file unless absolute, or s3://bucket/prefix
-# state = "~/.local/state/knowarchive"  # scratch files and what can be rebuilt; private to you
+# state = "state"  # private: scratch files, the index; by default a folder in ~/.local/state/knowarchive
 
 [[chat]]
 name = "{name}"  # short: it becomes file names and addresses

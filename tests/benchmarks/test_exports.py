@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_exports_are_measured_against_duckdb(tmp_path):
     command = [sys.executable, "benchmarks/exports.py", "--size", "200", "--folder", str(tmp_path), "--json"]
     finished = subprocess.run(

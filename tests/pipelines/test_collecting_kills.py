@@ -12,7 +12,7 @@ from tests.archives import command, configure, environment, open_archive, query,
 from tests.connectors.loopback import SECRETS, TAG, Chat, MachineClock
 from tests.pipelines.test_collecting import PLATFORMS
 
-KILLS, MORE_KILLS = 2, 50
+KILLS, MORE_KILLS = 1, 50
 #: Times of observation and of fetching differ from run to run; so does which of two equal sights is the newer.
 CLOCKED = {"observed_at"}
 
@@ -90,7 +90,7 @@ def kill_many(tmp_path, chat, kills, seed):
             for name, server in servers.items():
                 twice = [path for path in server.asked() if path in before]
                 assert len(twice) <= 1, f"kill {number}, {name}: {twice}"
-    assert in_time >= kills // 2, "most kills came before the end"
+    assert in_time >= max(1, kills // 2), "most kills came before the end"
 
 
 def test_killed_at_some_moments_it_goes_on(tmp_path, socket_enabled, chat):

@@ -161,6 +161,7 @@ def test_a_reader_beside_importers_never_fails_and_never_sees_posts_go(tmp_path)
     assert reader.times > 3
 
 
+@pytest.mark.slow
 def test_maintenance_beside_importers_and_readers_loses_nothing(tmp_path):
     files = overlapping(tmp_path, generated(tmp_path, "v1", posts=1200), 6)
     expected = sequential(tmp_path / "expected", files)

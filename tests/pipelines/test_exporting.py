@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 import sqlite3
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
@@ -52,10 +53,12 @@ def uids(path):
     return [row["uid"] for row in lines(path)]
 
 
-@pytest.fixture
-def filled(archive, tmp_path):
-    """An archive of a few hundred generated posts with reposts and accounts, and what is awkward besides."""
-    import_path(archive, generated(tmp_path, posts=150))
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """A folder with an archive of a few hundred generated posts with reposts and accounts, and what is awkward besides."""
+    folder = tmp_path_factory.mktemp("filled")
+    archive = open_archive(folder)
+    import_path(archive, generated(folder, posts=150))
     store(
         archive,
         [
@@ -79,7 +82,13 @@ def filled(archive, tmp_path):
         chat="critlib",
     )
     store(archive, [post(1, text="keptword", observed_at=at(5))], chat="other")
-    return archive
+    return folder / "archive"
+
+
+@pytest.fixture
+def filled(template, tmp_path):
+    shutil.copytree(template, tmp_path / "archive")
+    return open_archive(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["jsonl", "csv", "parquet"])
@@ -122,7 +131,10 @@ def test_rows_are_in_order_of_time_and_one_a_post(filled, tmp_path):
     assert len(lines(tmp_path / "out/reposts.jsonl")) == len(held(filled, "reposts"))
 
 
-@pytest.mark.parametrize(("slice_rows", "at_once"), [(7, 1), (100_000, 1), (7, 100_000)])
+@pytest.mark.parametrize(
+    ("slice_rows", "at_once"),
+    [(7, 1), pytest.param(100_000, 1, marks=pytest.mark.slow), pytest.param(7, 100_000, marks=pytest.mark.slow)],
+)
 def test_nothing_depends_on_how_the_archive_is_cut(archive, tmp_path, monkeypatch, slice_rows, at_once):
     store(archive, [post(n, n % 60, month=1 + n % 11, text=str(n), likes=n) for n in range(1, 40)])
     # The same posts, which another source believes to be of other months
@@ -514,7 +526,9 @@ def test_nothing_is_overwritten_unasked_and_only_exports_ever(filled, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["jsonl", "sqlite", "duckdb"])
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), pytest.param(KeyboardInterrupt(), marks=pytest.mark.slow)]
+)
 def test_an_export_that_ends_early_leaves_what_was_there(filled, tmp_path, monkeypatch, name, error):
     write(filled, tmp_path / "out", name)
     before = entries(tmp_path), entries(tmp_path / "out"), (tmp_path / "out/datapackage.json").read_bytes()

@@ -99,7 +99,7 @@ def test_the_csv_twin_of_a_file_adds_nothing_in_either_order(tmp_path):
 def test_overlapping_pulls_give_the_same_posts_in_every_order(tmp_path, every):
     path = generated(tmp_path, "v1", posts=100)
     first, second, third = pieces = slices(tmp_path, path, [(0, 0.6), (0.3, 0.8), (0.5, 1)])
-    some = [(first, second, third), (third, second, first), (second, first, second, third)]
+    some = [(first, second, third), (third, second, first)]
     archive = check_every_order(tmp_path, pieces, None if every else some)
     whole = rows(import_all(tmp_path / "whole", [path]))
     assert rows(archive).keys() == whole.keys()
@@ -118,6 +118,7 @@ def test_the_demo_gives_the_same_posts_forwards_and_backwards(tmp_path):
     assert same_posts(rows(forwards), rows(backwards)) == []
 
 
+@pytest.mark.slow
 def test_the_csv_of_the_demo_adds_nothing_to_its_json_lines(tmp_path):
     twins = [DEMO / "2023-03-01-search.jsonl.gz", DEMO / "2023-03-01-search.csv"]
     archive = check_every_order(tmp_path, twins)

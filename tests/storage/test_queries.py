@@ -202,7 +202,7 @@ def check_history(history):
             assert {row["text"] for row in held} == {max(texts) for texts in by_moment.values()}, "edits are history"
 
 
-@settings(QUICK, max_examples=4)
+@settings(QUICK, max_examples=2)
 @given(histories())
 def test_any_order_grouping_repetition_and_compaction_gives_the_posts_of_the_reference(history):
     check_history(history)
@@ -225,7 +225,7 @@ ACCOUNT = st.builds(
 )
 
 
-@settings(QUICK, max_examples=6)
+@settings(QUICK, max_examples=3)
 @given(histories(st.builds(Observation, ACCOUNT, st.sampled_from((10, 30)), st.none())))
 def test_accounts_are_merged_like_posts_however_many_months_they_were_seen_in(history):
     observations, runs = history
@@ -253,7 +253,7 @@ REPOST = st.builds(
 )
 
 
-@settings(QUICK, max_examples=5)
+@settings(QUICK, max_examples=3)
 @given(histories(st.builds(Observation, REPOST, st.sampled_from((10, 30)), st.none())))
 def test_reposts_are_merged_like_posts(history):
     observations, runs = history

@@ -6,8 +6,8 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.files.lines import Overlong, split_lines
 from connectors.files import rows
+from connectors.files.lines import Overlong, split_lines
 from connectors.files.rows import LONGEST_ROW, delimiter_of, split_rows
 
 LINES = st.lists(st.binary(max_size=30).map(lambda data: data.replace(b"\n", b"")), max_size=20)
@@ -69,7 +69,9 @@ def test_a_stray_quote_costs_one_row_of_a_large_table():
 def test_a_table_of_stray_quotes_is_read_in_proportion_to_its_length(monkeypatch):
     looked = []
     is_open = rows._is_open
-    monkeypatch.setattr(rows, "_is_open", lambda line, *rest, **more: looked.append(line) or is_open(line, *rest, **more))
+    monkeypatch.setattr(
+        rows, "_is_open", lambda line, *rest, **more: looked.append(line) or is_open(line, *rest, **more)
+    )
     lines = [b'x","'] * 50_000  # open after itself, and after any line before it
     assert list(split_rows([b"\n".join(lines)], b",")) == lines
     assert len(looked) < 4 * len(lines)
