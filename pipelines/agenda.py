@@ -240,15 +240,18 @@ def _by_source(ledger: Iterable[Done]) -> dict[tuple[str | None, str], list[Done
 
 
 def _of(lines: Mapping[tuple[str | None, str], list[Done]], chat: Chat, source: Source, window: Window) -> list[Done]:
-    """The lines about a session at a source: those whose window holds the scheduled hour, as far as it was over."""
+    """The lines about a session at a source."""
     runs = lines.get((chat.name, source.name), [])
     first = bisect_left(runs, window.opens - timedelta(days=8), key=_begin)  # margins may have been other ones
     last = bisect_left(runs, window.start + timedelta.resolution, key=_begin)
-    return [
-        run
-        for run in runs[first:last]
-        if run.until is not None and run.until >= min(window.end, max(window.opens, run.started_at))
-    ]
+    return [run for run in runs[first:last] if is_about(run, window)]
+
+
+def is_about(run: Done, window: Window) -> bool:
+    """Whether a run's window holds the scheduled hour of a session, as far as that was over when it ran."""
+    if run.since is None or run.until is None:
+        return False
+    return run.since <= window.start and run.until >= min(window.end, max(window.opens, run.started_at))
 
 
 def _begin(run: Done) -> datetime:

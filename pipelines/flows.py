@@ -31,6 +31,7 @@ from pipelines.scheduling import STOPPING
 from pipelines.sessions import load_session
 from pipelines.telling import tell_people
 from pipelines.tending import Tended, agenda, attend, carry_out
+from pipelines.upkeep import keep_up
 from storage.archive import Archive
 from transcripts.build import build_transcript
 
@@ -142,14 +143,8 @@ async def catch_up() -> State[Any]:
 @flow(name="maintain", flow_run_name="maintain", persist_result=False, log_prints=False)
 async def maintain() -> State[Any]:
     """Fold and compact the archive, and delete the files that no reader needs any more."""
-
-    def work() -> None:
-        archive = _Workplace().archive
-        archive.maintain()
-        archive.vacuum()
-
     try:
-        await asyncio.to_thread(work)
+        await asyncio.to_thread(keep_up, _Workplace().archive)
     except Exception as error:
         log.exception("maintain")
         return Failed(message=type(error).__name__)

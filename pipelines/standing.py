@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from knowarchive.config import Chat, Config, load_config
-from pipelines.agenda import LONGEST_HORIZON, Done, Occurrence, coming, due, missed
+from pipelines.agenda import LONGEST_HORIZON, Occurrence, coming, due, is_about, missed
 from pipelines.tending import REACH
 from storage.archive import Archive, Run
 from transcripts.model import Window
@@ -211,12 +211,8 @@ def _runs(chat: Chat, source: str, window: Window, ledger: Sequence[Run]) -> lis
     """The runs about a session at a source, oldest first."""
     return [
         run for run in sorted(ledger, key=lambda one: one.started_at)
-        if run.chat == chat.name and run.source == source and run.kind in {"collect", "refresh"} and _about(run, window)
+        if run.chat == chat.name and run.source == source and run.kind in {"collect", "refresh"} and is_about(run, window)
     ]  # fmt: skip
-
-
-def _about(run: Done, window: Window) -> bool:
-    return run.since is not None and run.until is not None and run.since <= window.start and run.until >= window.end
 
 
 def nearest(folder: Path) -> Path:

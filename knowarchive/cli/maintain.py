@@ -19,11 +19,12 @@ SHORTEST = timedelta(hours=1)  # files that are being written right now are in n
 def command(context: Context, keep: str, *, as_json: bool) -> None:
     """Fold and compact the archive. Reading and writing go on meanwhile; posts stay the same."""
     config = context.config  # before what is heavy, so that a mistake is said at once
+    from pipelines.upkeep import keep_up
     from storage.archive import Archive
 
     retention = _retention(keep)
     archive = Archive(config.archive_url, config.state_dir)
-    result = {**archive.maintain(), "deleted": archive.vacuum(retention)}
+    result = keep_up(archive, retention)
     if as_json:
         print_json(result)
     else:

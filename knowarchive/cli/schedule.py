@@ -84,6 +84,7 @@ def _tend(config: "Config", *, as_json: bool) -> int:
     from pipelines.collecting import surroundings_of
     from pipelines.telling import tell_people
     from pipelines.tending import agenda, carry_out
+    from pipelines.upkeep import keep_up_if_due
     from storage.archive import Archive
 
     archive = Archive(config.archive_url, config.state_dir)
@@ -95,6 +96,7 @@ def _tend(config: "Config", *, as_json: bool) -> int:
         if not as_json:
             counts = tended.counts
             click.echo(f"{job.name}: {tended.skipped or '{new:,} new, {changed:,} changed'.format(**counts)}")
+    keep_up_if_due(config, archive, datetime.now(UTC))
     tell_people(config, archive, os.environ, datetime.now(UTC))
     if as_json:
         print_json([{"job": one.job.name, "skipped": one.skipped, **one.counts} for one in done])
