@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +16,8 @@ BOTH = "x:1636174674808187487"  # answers two questions at once
 
 
 @pytest.fixture
-def archive(home, run):
-    assert run("import", str(Path(__file__).parents[2] / "demo" / "data")).code == 0
-    return home
+def archive(demo):
+    return demo
 
 
 def overrides(folder):

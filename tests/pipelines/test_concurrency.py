@@ -141,6 +141,7 @@ class Beside(threading.Thread):
         self.join()
 
 
+@pytest.mark.slow
 def test_a_reader_beside_importers_never_fails_and_never_sees_posts_go(tmp_path):
     files = overlapping(tmp_path, generated(tmp_path, "v1", posts=1200), 4)
     expected = sequential(tmp_path / "expected", files)
