@@ -58,6 +58,9 @@ CONNECTORS: dict[str, str] = {
 #: The module of each network that takes erased posts out of payloads; it offers `own_addresses`.
 REDACTIONS = ("connectors.x.redaction", "connectors.bluesky.redaction", "connectors.mastodon.redaction")
 
+#: What is in every payload that holds the place of somebody who was forgotten.
+ERASED_MARKS = (b"erased", b"\x1a")
+
 
 def open_connector(source: Source, surroundings: "Surroundings") -> "Connector":
     """Open a source.
@@ -116,7 +119,10 @@ def map_payload(payload: Payload) -> Mapped:
     """Understand a payload. Whatever its bytes are, nothing but an unknown format raises."""
     mapping = load(payload.format)
     with collector_at_rest():
-        return mapping.map_payload(payload)
+        mapped = mapping.map_payload(payload)
+        if any(mark in payload.body for mark in ERASED_MARKS):
+            mapped = cast("Mapped", import_module("connectors.forgetting").leave_places(mapped))
+        return mapped
 
 
 @contextmanager
@@ -160,3 +166,23 @@ def redact(payload: Payload, uids: AbstractSet[str]) -> tuple[Payload, int]:
 def addresses_of(uids: AbstractSet[str]) -> list[str]:
     """Parts of web addresses by which links to these posts can be recognised."""
     return [address for name in REDACTIONS for address in import_module(name).own_addresses(uids)]
+
+
+def post_uid(named: str) -> str | None:
+    """The uid of a post, given as such or as platforms write it in their lists; None for anything else.
+
+    A number is a post of X, `at://…` one of Bluesky, any other address one of a server of Mastodon's API.
+    """
+    from connectors.bluesky import ids as bluesky
+    from connectors.mastodon.accounts import is_uri
+    from connectors.x.ids import is_id
+
+    network, _, own = named.partition(":")
+    if is_id(named):
+        return f"x:{named}"
+    if network == "x":
+        return named if is_id(own) else None
+    if network in {"bluesky", "at"}:
+        return bluesky.post_uid(bluesky.post_uri(named) if network == "bluesky" else named)
+    address = own if network == "mastodon" else named
+    return f"mastodon:{address}" if address.startswith(("https://", "http://")) and is_uri(address) else None

@@ -109,6 +109,15 @@ CONTENT = (
 NO_WISH = "none"
 
 
+#: What stands in the place of a name that was erased. No network has such a handle.
+ERASED = "[erased]"
+
+
+def is_forgotten(post: Post) -> bool:
+    """Whether a post is the place of one whose author was forgotten: it is gone since it was made."""
+    return post.deleted_at is not None and post.deleted_at == post.created_at
+
+
 def without_content(post: Post) -> Post:
     """What remains of a post that is erased."""
     return msgspec.structs.replace(post, **dict.fromkeys(CONTENT))

@@ -19,8 +19,10 @@ import connectors
 from connectors.base import FetchError, Limits, Query, Report, Surroundings
 from knowarchive import __version__
 from knowarchive.config import Chat, Config, Source
-from knowarchive.model import Payload, Post
+from knowarchive.model import Payload, Post, is_forgotten
 from pipelines.erasing import erase_learnt
+from pipelines.forgetting import forget_meanwhile
+from pipelines.remembering import Memory, open_memory
 from pipelines.understanding import understand_page
 from storage.archive import Archive, Run
 from storage.erasure import Erasure, asked_for
@@ -138,6 +140,7 @@ class SourceRun:
         self._posts = {post.uid: post for post in self._known}
         self._met: set[str] = set()  # posts of which this run's pages say something
         self._erased: dict[str, Erasure] = {}
+        self._memory: Memory | None = None
         self._screened = 0
         self._seen = 0
         self._line: Run | None = None  # for the ledger, when the run is over
@@ -155,8 +158,14 @@ class SourceRun:
 
     def gather(self) -> Collected:
         """Do it, as far as the network and the limits allow."""
+        with self._archive.gate.shared():
+            collected = self._gather()
+        forget_meanwhile(self._archive, self._memory, now=self._surroundings.now())
+        return collected
+
+    def _gather(self) -> Collected:
         started = self._surroundings.now()
-        self._erased = asked_for(self._archive)
+        self._erased, self._memory = asked_for(self._archive), open_memory(self._archive)
         unfinished = self._archive.unfinished_pull(self._prefix, started - RESUMABLE[self._source.platform])
         self._stored = {payload.payload_id: (payload, added) for payload, added in unfinished}
         pull = str(unfinished[0][1]["pull"]) if unfinished else f"{self._prefix}{uuid.uuid4().hex}"
@@ -176,13 +185,13 @@ class SourceRun:
             for payload, _ in list(self._stored.values()):  # not come to again: it is good all the same
                 self._understand(staging, payload)
             outcome = staging.finish()
-        gone = [post for post in self._posts.values() if post.deleted_at is not None]
+        gone = [post for post in self._posts.values() if post.deleted_at is not None and not is_forgotten(post)]
         deleted = erase_learnt(self._archive, self._erased, gone, now=self._surroundings.now())
         return replace(self._conclude(pull, started, report, outcome, error), deleted=deleted)
 
     def _understand(self, staging: Staging, payload: Payload) -> None:
         """Screen, store and map a page."""
-        understood = understand_page(payload, self._erased.keys())
+        understood = understand_page(payload, self._erased.keys(), self._memory)
         prepared = understood.prepared
         _, added = self._stored.pop(prepared.payload_id, (None, None))
         if added is None:
@@ -198,7 +207,8 @@ class SourceRun:
         self._on_progress(self._name, self._seen)
 
     def _members(self) -> tuple[Post, ...]:
-        return select(self._posts.values(), self._window, self._chat.hashtags, self._chat.name)
+        posts = [post for post in self._posts.values() if not is_forgotten(post)]  # of whom nobody is asked any more
+        return select(posts, self._window, self._chat.hashtags, self._chat.name)
 
     def _conclude(
         self, pull: str, started: datetime, report: Report, outcome: Outcome, error: FetchError | None

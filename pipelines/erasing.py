@@ -3,10 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
+import msgspec
+
 import connectors
-from knowarchive.model import Post
+from knowarchive.model import Payload, Post
+from pipelines.understanding import understand
 from storage.archive import Archive
-from storage.erasure import Erased, Erasure, asked_for, erase, unerased
+from storage.erasure import Erased, Erasure, asked_for, erase, made_at, unerased
+from storage.staging import Staging
 
 
 def erase_posts(archive: Archive, erasures: Collection[Erasure], *, now: datetime) -> Erased:
@@ -19,6 +23,37 @@ def erase_posts(archive: Archive, erasures: Collection[Erasure], *, now: datetim
         addresses=connectors.addresses_of(uids),
         now=now,
     )
+
+
+def find_posts(archive: Archive, uids: Collection[str]) -> dict[str, datetime]:
+    """Those of some posts that the archive has, with when they were made."""
+    return made_at(archive, uids)
+
+
+def erase_named(archive: Archive, uids: Collection[str], known: Mapping[str, datetime], *, now: datetime) -> Erased:
+    """Erase posts because somebody asked for it: gone from the disk, shown as deleted, and kept out from now on.
+
+    That they are gone is stored as a payload of our own, so that it is understood again whenever payloads are.
+
+    Args:
+        archive: where.
+        uids: the posts, in the archive or not.
+        known: when those that are in it were made (`find_posts`).
+        now: aware.
+    """
+    lines = [
+        {"uid": uid, "author_uid": None, "created_at": made, "observed_at": now, "text": None, "deleted_at": now}
+        for uid, made in sorted(known.items())
+    ]
+    if lines:
+        body = b"\n".join(map(msgspec.json.encode, lines))
+        payload = Payload(
+            format="knowarchive-jsonl", origin="erased on request", body=body, items=len(lines), fetched_at=now
+        )
+        with Staging(archive, now=now) as staging:
+            staging.add(understand(payload)[0])
+            staging.finish()
+    return erase_posts(archive, [Erasure(uid, known.get(uid, now), now, "asked") for uid in uids], now=now)
 
 
 def erase_learnt(archive: Archive, before: Mapping[str, Erasure], posts: Iterable[Post] = (), *, now: datetime) -> int:

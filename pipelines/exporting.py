@@ -19,7 +19,7 @@ from knowarchive import __version__
 from knowarchive.config import Chat, digest_of
 from knowarchive.errors import KnowarchiveError, UsageError
 from knowarchive.model import NO_WISH, Post
-from storage.archive import Archive
+from storage.archive import Archive, Run
 from storage.changes import Changes, changes, newest_version
 from storage.durable import sync
 from storage.exports import FORMATS, TABLES, Format, load_writer
@@ -97,10 +97,11 @@ class Exported:
 
 
 class Last(msgspec.Struct, frozen=True):
-    """What is remembered of an export: when it was made, and the versions of the tables that it was made from."""
+    """What is remembered of an export: when it was made, the versions of the tables that it was made from, and where to."""
 
     made_at: datetime
     versions: dict[str, int | None]
+    path: str = ""  # the name by which the operator finds it again
 
 
 def forbids_bulk(consent: str) -> bool:
@@ -183,7 +184,7 @@ def export(
     made_at = now()
     last = _remembered(archive, request) if request.since_last else None
     versions = {table: newest_version(archive.url, table) for table in TABLES}
-    draft = _make_draft(path)
+    draft = make_draft(path)
     is_one = is_single(path, form)
     try:
         counts, platforms = _write(archive, request, draft, _selection(archive, request, last, versions), on_progress)
@@ -207,17 +208,17 @@ def export(
             counts=counts,
             platforms=platforms,
             files=list(_list_files(draft, names, counts)),
-            sources=sum_up(archive.runs(*_bounds(request))),
+            sources=sum_up(run for run in archive.runs(*_bounds(request)) if _concerns(run, request.chat)),
         )
         (draft / DESCRIPTION).write_bytes(describe(described))
         (draft / README).write_text(write_readme(described), encoding="utf-8")
-        _publish(draft, path, is_one=is_one)
+        publish(draft, path, is_one=is_one)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ExportError(f"{path}: cannot be written: {reason}; nothing was left there") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    _remember(archive, request, Last(made_at, versions))
+    remember(archive, request, Last(made_at, versions, str(path.absolute())))
     return Exported(path, request.format, counts, described.files, described.changes_since)
 
 
@@ -305,7 +306,7 @@ def _write(
         return counts, rows.platforms
 
 
-def _make_draft(path: Path) -> Path:
+def make_draft(path: Path) -> Path:
     """A new folder beside the path, on the same file system."""
     draft = path.absolute().parent / f".knowarchive-export-{secrets.token_hex(6)}"
     try:
@@ -332,7 +333,7 @@ def _list_files(draft: Path, names: Mapping[str, str], counts: Mapping[str, int]
         yield File(name, tables, counts.get(table or name), (draft / name).stat().st_size, digest)
 
 
-def _publish(draft: Path, path: Path, *, is_one: bool) -> None:
+def publish(draft: Path, path: Path, *, is_one: bool) -> None:
     """Put a finished draft in its place, on the disk before it has its name."""
     for file in (*(one for one in draft.rglob("*") if one.is_file()), draft):
         sync(file)
@@ -373,6 +374,17 @@ def _is_export(path: Path) -> bool:
 # Remembering, for --since-last
 
 
+def exports_since(archive: Archive, moment: datetime) -> list[Last]:
+    """The exports that are remembered as made at a moment or later: of each choice the last."""
+    found = [_read_memory(path) for path in (archive.state / "exports").glob(f"{digest_of(archive.url)}-*.json")]
+    return sorted((one for one in found if one and one.made_at >= moment), key=lambda one: (one.made_at, one.path))
+
+
+def _concerns(run: Run, chat: Chat | None) -> bool:
+    """Whether a chat's posts may have come from a run: an import that names no chat may have brought those of any."""
+    return chat is None or run.chat in {None, chat.name}
+
+
 def _memory(archive: Archive, request: Request) -> Path:
     """By archive too, since several can share a state folder, and each counts its versions by itself."""
     return archive.state / "exports" / f"{digest_of(archive.url)}-{request.key}.json"
@@ -380,13 +392,18 @@ def _memory(archive: Archive, request: Request) -> Path:
 
 def _remembered(archive: Archive, request: Request) -> Last | None:
     """The last export of the same; None where there was none, or what is remembered of it cannot be read."""
+    return _read_memory(_memory(archive, request))
+
+
+def _read_memory(path: Path) -> Last | None:
     try:
-        return msgspec.json.decode(_memory(archive, request).read_bytes(), type=Last)
+        return msgspec.json.decode(path.read_bytes(), type=Last)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def _remember(archive: Archive, request: Request, last: Last) -> None:
+def remember(archive: Archive, request: Request, last: Last) -> None:
+    """Remember what was exported, for `--since-last` and for whoever has to be told that a copy holds somebody."""
     path = _memory(archive, request)
     draft = path.with_suffix(f".{secrets.token_hex(4)}")
     try:

@@ -11,12 +11,15 @@ from typing import BinaryIO
 from connectors.files.errors import CutError
 from connectors.files.reader import read_file
 from knowarchive import __version__
-from knowarchive.errors import KnowarchiveError, ReadError, StorageError
+from knowarchive.errors import ConfigError, KnowarchiveError, ReadError, StorageError
 from knowarchive.model import Quarantined
 from pipelines.erasing import erase_learnt
+from pipelines.forgetting import forget_meanwhile
+from pipelines.remembering import open_memory
 from pipelines.understanding import understand_all
 from storage.archive import Archive, Run
 from storage.erasure import asked_for
+from storage.forgetting import RedactedPayloads
 from storage.staging import Outcome, Staging
 
 
@@ -74,6 +77,7 @@ def import_file(
         on_progress: told after each payload: bytes read so far, posts seen so far.
 
     Raises:
+        ConfigError: people were forgotten here, and the key by which they are known again is missing.
         StorageError: the archive cannot be written.
     """
     started = now()
@@ -85,14 +89,17 @@ def import_file(
         nonlocal read
         read = consumed
 
-    erased = asked_for(archive)
     try:
         with Staging(archive, chat=chat, now=started) as staging:
+            erased, memory = asked_for(archive), open_memory(archive)
+            stored = RedactedPayloads(archive).find if memory else lambda _payload: None
             try:
                 records = read_file(
                     source.path, stream=source.stream, origin=source.origin, format=format_name, on_progress=count
                 )
-                for record in understand_all(records, erased=frozenset(erased), processes=processes):
+                for record in understand_all(
+                    records, erased=frozenset(erased), memory=memory, stored=stored, processes=processes
+                ):
                     if isinstance(record, Quarantined):
                         staging.quarantine(record)
                         quarantined = [record]
@@ -108,7 +115,8 @@ def import_file(
                 gaps.append(_named(error, source))
             outcome = staging.finish()
         erase_learnt(archive, erased, now=now())
-    except StorageError:
+        forget_meanwhile(archive, memory, now=now())
+    except (StorageError, ConfigError):
         raise
     except (ReadError, OSError) as error:
         imported = Imported(source=source.name, status="failed", error=_named(error, source))

@@ -87,17 +87,28 @@ def save_corrections(path: Path, chat: str, label: str, changes: Sequence[tuple[
             except (TOMLKitError, TypeError, AttributeError) as error:
                 raise ConfigError(f"{path}: cannot be changed: {' '.join(str(error).split())}; mend it") from error
             tomllib.loads(written)
-            draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-            try:
-                with draft.open("w", encoding="utf-8") as stream:
-                    stream.write(written)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                draft.replace(path)
-            finally:
-                draft.unlink(missing_ok=True)
+            _replace(path, written)
     except OSError as error:
         raise KnowarchiveError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def rewrite_overrides(path: Path, change: Callable[[str], str]) -> bool:
+    """Change the text of the overrides file, if there is one; under its lock and in one step. Returns whether it changed.
+
+    Raises:
+        KnowarchiveError: it cannot be read or written.
+    """
+    if not path.exists():
+        return False
+    try:
+        with _locked(path):
+            text = path.read_text(encoding="utf-8-sig")
+            changed = change(text)
+            if changed != text:
+                _replace(path, changed)
+            return changed != text
+    except (OSError, UnicodeDecodeError) as error:
+        raise KnowarchiveError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def list_unused(path: Path | None, chats: Collection[str], is_session: Callable[[str, str], bool]) -> tuple[str, ...]:
@@ -206,6 +217,18 @@ def _change(session: Any, uid: str, value: str | None) -> None:
             session[key][uid] = value
         elif value is None and key in session and uid in session[key]:
             del session[key][uid]
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with draft.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager

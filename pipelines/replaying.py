@@ -23,14 +23,7 @@ def replay(
         ConflictError: somebody stored or compacted meanwhile; nothing of that table changed, run it again.
     """
     started = now()
-    seen = size = 0
-    with Staging(archive, now=started) as staging:
-        for payload, stored in archive.payloads():
-            mapped = connectors.map_payload(payload)
-            staging.add_stored(prepare(payload, mapped, connectors.rank(payload.format)), stored)
-            seen, size = seen + mapped.seen, size + len(payload.body)
-            on_progress(size, seen)
-        outcome = staging.finish_replacing()
+    outcome = derive(archive, now=started, on_progress=on_progress)
     archive.record(
         Run(
             run_id=uuid.uuid4().hex,
@@ -50,3 +43,17 @@ def replay(
         )
     )
     return outcome
+
+
+def derive(
+    archive: Archive, *, now: datetime, on_progress: Callable[[int, int], None] = lambda _bytes, _posts: None
+) -> Outcome:
+    """The work of `replay`, without its line in the ledger."""
+    seen = size = 0
+    with Staging(archive, now=now) as staging:
+        for payload, stored in archive.payloads():
+            mapped = connectors.map_payload(payload)
+            staging.add_stored(prepare(payload, mapped, connectors.rank(payload.format)), stored)
+            seen, size = seen + mapped.seen, size + len(payload.body)
+            on_progress(size, seen)
+        return staging.finish_replacing()

@@ -1,7 +1,7 @@
 """Read sessions from the archive: which there are, and all that one transcript needs."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -188,14 +188,38 @@ def make_transcript(
         UsageError: there is no such session, or the archive holds no post of it.
     """
     window = find_session(archive, chat, label)
-    session = load_session(archive, chat, window, people)
-    if not session.posts:
+    transcript = read_transcript(archive, chat, window, overrides, people)
+    if transcript is None:
         raise UsageError(
             f"{chat.name} {label}: no posts in the archive between {window.opens:%Y-%m-%d %H:%M} and "
             f"{window.closes:%H:%M} UTC; import or collect them, or list sessions with: knowarchive sessions {chat.name}"
         )
+    return transcript
+
+
+def read_transcript(
+    archive: Archive,
+    chat: Chat,
+    window: Window,
+    overrides: Path | None = None,
+    people: tuple[Identity, ...] = (),
+    heed: Callable[[SessionPosts], SessionPosts] = lambda session: session,
+) -> Transcript | None:
+    """The transcript of a session by its window, None where the archive holds no post of it.
+
+    Args:
+        archive: where the posts are.
+        chat: whose session.
+        window: the session.
+        overrides: as for `make_transcript`.
+        people: likewise.
+        heed: takes out what may not be shown.
+    """
+    session = load_session(archive, chat, window, people)
+    if not session.posts:
+        return None
     corrections, notes = load_corrections(overrides, chat.name, window.label)
-    transcript = build_transcript(session, corrections)
+    transcript = build_transcript(heed(session), corrections)
     return replace(transcript, notes=(*notes, *transcript.notes))
 
 

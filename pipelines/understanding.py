@@ -5,7 +5,7 @@ What was erased from the archive is taken out of a payload here, before it is st
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
@@ -14,9 +14,10 @@ from multiprocessing import get_context
 
 import connectors
 from knowarchive.model import Mapped, Payload, Quarantined
+from pipelines.remembering import Memory, take_out
 from storage.preparing import Prepared, prepare
 
-WORTH_A_PROCESS = 16 << 20  # bytes of payloads; a helper is ready after about half a second
+WORTH_A_PROCESS = 64 << 20  # bytes of payloads; a helper is ready after about half a second, and what it is given waits
 IN_FLIGHT = 3  # payloads that wait for one helper
 
 
@@ -29,34 +30,61 @@ class Understood:
     dropped: int
 
 
-def understand_page(payload: Payload, erased: AbstractSet[str] = frozenset()) -> Understood:
-    """Screen, redact and map a payload. Pure. `erased` are the uids of posts of which nothing may be stored."""
+def understand_page(
+    payload: Payload, erased: AbstractSet[str] = frozenset(), memory: Memory | None = None
+) -> Understood:
+    """Screen, redact and map a payload.
+
+    Args:
+        payload: as it came.
+        erased: the uids of posts of which nothing may be stored.
+        memory: the people of whom nothing may be stored.
+    """
     public, dropped = connectors.screen(payload)
-    mapped = connectors.map_payload(public)
-    rest, redacted = public, 0
-    if touched := _named(mapped, erased):
-        rest, redacted = connectors.redact(public, touched)
-    if redacted:
-        mapped = connectors.map_payload(rest)
+    rest, redacted = memory.redact(public) if memory else (public, 0)
+    understood = _prepared(public, rest, redacted, dropped)
+    if memory and (memory.meets(understood.mapped, understood.prepared) or memory.copies(understood.mapped)):
+        rest, redacted = take_out(public, memory)
+        understood = _prepared(public, rest, redacted, dropped)
+    if touched := _named(understood.mapped, erased):
+        rest, count = connectors.redact(rest, touched)
+        if count:
+            understood = _prepared(public, rest, redacted + count, dropped)
+    return understood
+
+
+def _prepared(public: Payload, rest: Payload, redacted: int, dropped: int) -> Understood:
+    """What is left of a payload, understood; its name is that of what was public of it."""
+    mapped = connectors.map_payload(rest)
     rank = connectors.rank(rest.format)
-    return Understood(prepare(rest, mapped, rank, payload_id=public.payload_id, redacted=redacted), mapped, dropped)
+    payload_id = public.payload_id if redacted else None
+    return Understood(prepare(rest, mapped, rank, payload_id=payload_id, redacted=redacted), mapped, dropped)
 
 
-def understand(payload: Payload, erased: AbstractSet[str] = frozenset()) -> tuple[Prepared, int]:
+def understand(
+    payload: Payload, erased: AbstractSet[str] = frozenset(), memory: Memory | None = None
+) -> tuple[Prepared, int]:
     """Like `understand_page`, without the records, of which an import has too many to keep."""
     with connectors.collector_at_rest():  # until the records are columns, and gone
-        understood = understand_page(payload, erased)
+        understood = understand_page(payload, erased, memory)
         return understood.prepared, understood.dropped
 
 
 def understand_all(
-    records: Iterable[Payload | Quarantined], *, erased: AbstractSet[str] = frozenset(), processes: int = 1
+    records: Iterable[Payload | Quarantined],
+    *,
+    erased: AbstractSet[str] = frozenset(),
+    memory: Memory | None = None,
+    stored: Callable[[Payload], tuple[Payload, int] | None] = lambda _payload: None,
+    processes: int = 1,
 ) -> Iterator[tuple[Prepared, int] | Quarantined]:
     """Understand payloads, in their order; what is no payload passes through.
 
     Args:
         records: payloads, and records that are in none.
         erased: the uids of posts of which nothing may be stored.
+        memory: the people of whom nothing may be stored.
+        stored: what is left in the archive of a payload that lost records there, and how many it lost; None for others.
         processes: how many may compute. Helpers are started when there is enough to do, as fresh interpreters: a
             script that asks for more than one needs its `if __name__ == "__main__"`.
     """
@@ -69,6 +97,9 @@ def understand_all(
             if isinstance(record, Quarantined):
                 waiting.append(record)
                 originals.append(None)
+            elif known := stored(record):
+                waiting.append((_prepared(record, *known, dropped=0).prepared, 0))
+                originals.append(None)
             else:
                 size += len(record.body)
                 if pool is None and processes > 1 and size > WORTH_A_PROCESS:
@@ -79,10 +110,10 @@ def understand_all(
                     )
                 unfinished = sum(isinstance(one, Future) and not one.done() for one in waiting)
                 if pool is not None and unfinished < IN_FLIGHT * (processes - 1):
-                    waiting.append(pool.submit(_understand_afar, record, erased))
+                    waiting.append(pool.submit(_understand_afar, record, erased, memory))
                     originals.append(record)
                 else:
-                    waiting.append(understand(record, erased))  # rather than wait, this process helps
+                    waiting.append(understand(record, erased, memory))  # rather than wait, this process helps
                     originals.append(None)
             while waiting and (not isinstance(waiting[0], Future) or waiting[0].done()):
                 yield _collect(waiting.popleft(), originals.popleft())
@@ -95,9 +126,9 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _understand_afar(payload: Payload, erased: AbstractSet[str]) -> tuple[Prepared, int]:
+def _understand_afar(payload: Payload, erased: AbstractSet[str], memory: Memory | None) -> tuple[Prepared, int]:
     """Like `understand`, but a payload that did not change is not sent back."""
-    prepared, dropped = understand(payload, erased)
+    prepared, dropped = understand(payload, erased, memory)
     return (prepared if dropped or prepared.redacted else replace(prepared, payload=None)), dropped
 
 

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from knowarchive.errors import ConflictError, StorageError
-from knowarchive.model import Account, Payload, Post, Quarantined, Repost
+from knowarchive.model import NO_WISH, Account, Payload, Post, Quarantined, Repost
 from storage import columns, folding, queries
+from storage.gate import Gate
+from storage.places import object_store
 from storage.schema import ACCOUNTS, PAYLOADS, POSTS, QUARANTINE, REPOSTS, RUNS, TABLES, Table
 from storage.scratch import Scratch
 from storage.tables import DataFile, StoredTable
@@ -69,6 +72,8 @@ class Archive:
         self.url = url
         self.state = state
         self._duckdb: DuckDBPyConnection | None = None
+        self._held: dict[str, frozenset[tuple[str, str | None]]] = {}  # payloads, by the data file that has them
+        self.gate = Gate(state, url)
         self._scratch = Scratch(state / "scratch")
         if "://" not in url and Path(url).exists() and not Path(url).is_dir():
             raise StorageError(f"{url}: is a file, not a folder; set archive.url to a folder")
@@ -125,12 +130,11 @@ class Archive:
             con.register(f"{name}_shape", spec.schema.empty_table())
             con.execute(queries.in_shape(name))
         else:
-            delta = stored.open()
-            assert delta is not None
-            wanted = {file.path for file in files}
-            dataset = delta.to_pyarrow_dataset()
-            paths = [path for path in dataset.files if any(path.endswith(one) for one in wanted)]
-            con.register(name, pa.dataset.dataset(paths, filesystem=dataset.filesystem, schema=dataset.schema))
+            from pyarrow.dataset import dataset
+
+            filesystem, prefix = object_store(stored.uri)
+            paths = [f"{prefix}/{file.path}" for file in files]
+            con.register(name, dataset(paths, schema=spec.schema, format="parquet", filesystem=filesystem))
 
     # Reading
 
@@ -187,6 +191,35 @@ class Archive:
             con.register("wanted", pa.table({"uid": pa.array(uids, pa.string())}))
             rows = con.sql(queries.merged_accounts("stored", "uid IN (SELECT uid FROM wanted)")).to_arrow_table()
         return {account.uid: account for account in columns.accounts_from(rows)}
+
+    def wishes(self) -> dict[str, str]:
+        """What people's profiles declare, by the account's uid: of those who declare anything that binds us."""
+        with self.connect() as con:
+            self.scan(con, ACCOUNTS, self.tables["accounts"].files(), "stored")
+            found = con.sql(queries.wishes("stored"), params={"none": NO_WISH}).fetchall()
+        return dict(found)
+
+    def last_seen(
+        self, platform: str, seen: tuple[datetime, datetime], since: datetime, until: datetime
+    ) -> dict[str, datetime]:
+        """The posts of a network, made in a stretch, that were last seen in the stretch `seen`: when each was made, by uid."""
+        with self.connect() as con:
+            self.scan(con, POSTS, self.tables["posts"].files(since, until), "stored")
+            asked = {
+                "prefix": f"{platform}:",
+                "seen_from": seen[0],
+                "seen_before": seen[1],
+                "since": since,
+                "until": until,
+            }
+            found = con.sql(queries.LAST_SEEN, params=asked).to_arrow_table()
+        return dict(zip(found["uid"].to_pylist(), found["created_at"].to_pylist(), strict=True))
+
+    def renamed_since(self, moment: datetime) -> list[str]:
+        """The accounts that were seen before a moment and from then on, and are called, or describe themselves, otherwise."""
+        with self.connect() as con:
+            self.scan(con, ACCOUNTS, self.tables["accounts"].files(), "stored")
+            return [uid for (uid,) in con.sql(queries.RENAMED_SINCE, params={"since": moment}).fetchall()]
 
     def _merged(self, spec: Table, merge: Any, since: datetime, until: datetime) -> pa.Table:
         with self.connect() as con:
@@ -261,19 +294,23 @@ class Archive:
         live = [file for file in stored.files() if file.oldest is None] if len(times) < len(rows) else []
         if times:
             live += [file for file in stored.files(min(times), max(times) + timedelta.resolution) if file.oldest]
-        known: set[tuple[str, str | None]] = set()
-        if live:
-            with self.connect() as con:
-                self.scan(con, PAYLOADS, live, "stored")
-                ids = con.sql("SELECT payload_id, chat FROM stored").to_arrow_table()
-                known = set(zip(ids["payload_id"].to_pylist(), ids["chat"].to_pylist(), strict=True))
+        known = [self._held_in(file) for file in live]
         fresh = {}
         for payload, added in rows:
             key = (added["payload_id"], added["chat"])
-            if key not in known:
+            if not any(key in held for held in known):
                 fresh[key] = (payload, added)
         if fresh:
             stored.commit(stored.write(columns.payload_table(list(fresh.values()))))
+
+    def _held_in(self, file: DataFile) -> frozenset[tuple[str, str | None]]:
+        """The payloads in a data file, by id and chat. A file never changes, and a run that adds pages asks at each."""
+        if file.path not in self._held:
+            with self.tables["payloads"].open_file(file) as source:
+                ids = pq.read_table(source, columns=["payload_id", "chat"])
+            pairs = zip(ids["payload_id"].to_pylist(), ids["chat"].to_pylist(), strict=True)
+            self._held[file.path] = frozenset(pairs)
+        return self._held[file.path]
 
     def store_quarantined(self, rows: Sequence[Quarantined], now: datetime) -> None:
         """Store quarantined records that are not known yet."""
@@ -306,7 +343,8 @@ class Archive:
         """Add a line to the ledger."""
         stored = self.tables["runs"]
         row = {**msgspec.structs.asdict(run), "gaps": list(run.gaps), "notes": list(run.notes)}
-        stored.commit(stored.write(pa.Table.from_pylist([row], schema=RUNS.schema)))
+        with self.gate.shared():
+            stored.commit(stored.write(pa.Table.from_pylist([row], schema=RUNS.schema)))
 
     # Maintenance
 
@@ -315,6 +353,10 @@ class Archive:
 
         Readers and writers go on meanwhile. Old files stay until `vacuum`, for readers that still use them.
         """
+        with self.gate.shared():
+            return self._maintain(small_files)
+
+    def _maintain(self, small_files: int) -> dict[str, int]:
         before = after = 0
         for name, stored in self.tables.items():
             by_month: dict[str, list[DataFile]] = {}
@@ -382,8 +424,6 @@ class Archive:
         return count
 
     def _distinct_payloads(self, files: Sequence[DataFile]) -> Iterator[pa.Table]:
-        import pyarrow.parquet as pq
-
         seen: set[tuple[str, str | None]] = set()
         stored = self.tables["payloads"]
         for file in files:

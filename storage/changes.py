@@ -92,9 +92,9 @@ def _entry(archive: "Archive", table: str, version: int) -> list[dict[str, Any]]
         if stored.folder:
             data = (stored.folder / name).read_bytes()
         else:
-            from deltalake.fs import DeltaStorageHandler
+            from storage.places import Store
 
-            with DeltaStorageHandler(stored.uri).open_input_file(name) as source:
+            with Store(stored.uri).open(name) as source:
                 data = source.read()
         return [json.loads(line) for line in data.splitlines() if line.strip()]
     except (OSError, ValueError):

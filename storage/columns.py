@@ -92,11 +92,17 @@ def in_shape(rows: pa.Table, spec: Table) -> pa.Table:
     return rows.select(list(spec.columns))
 
 
-def with_bodies(rows: pa.Table, bodies: Sequence[bytes], redacted: Sequence[int | None]) -> pa.Table:
-    """Rows of payloads with other bodies, of which `redacted` counts the records that lost something."""
-    sizes = pa.array([len(body) for body in bodies], pa.int64())
-    for name, values in (("body", _binary(bodies)), ("size", sizes), ("redacted", pa.array(redacted, pa.int64()))):
-        rows = rows.set_column(rows.column_names.index(name), name, values)
+def with_payloads(rows: pa.Table, payloads: Sequence[Payload], redacted: Sequence[int | None]) -> pa.Table:
+    """Rows of payloads that say less than before; `redacted` counts the records that lost something."""
+    values = {
+        "body": _binary([payload.body for payload in payloads]),
+        "head": pa.array([payload.head or None for payload in payloads], pa.binary()),
+        "origin": pa.array([payload.origin for payload in payloads], pa.string()),
+        "size": pa.array([len(payload.body) for payload in payloads], pa.int64()),
+        "redacted": pa.array(redacted, pa.int64()),
+    }
+    for name, column in values.items():
+        rows = rows.set_column(rows.column_names.index(name), name, column)
     return rows
 
 

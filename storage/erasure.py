@@ -7,15 +7,17 @@ then it is noted that it is done. What is erased never comes back: a file that i
 A tombstone stays: when the post was made, by whom, in which thread, and when the network said that it is gone.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from knowarchive.errors import ConflictError
+from knowarchive.errors import ConflictError, StorageError
 from knowarchive.model import Payload
 from storage import columns, folding, queries
 from storage.schema import ERASURES, PAYLOADS, POSTS
@@ -26,9 +28,19 @@ if TYPE_CHECKING:
     from storage.archive import Archive
 
 TRIES = 5  # when others rewrite the same files
+KEPT_APART = "erasures.jsonl"  # in the state folder: what must go, should the archive be restored from before that
 SLACK = timedelta(days=2)  # how much sources may differ about when a post was made
 
 Redact = Callable[[Payload], tuple[Payload, int]]
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """A line of what is kept apart."""
+
+    uid: str
+    reason: str
+    created_at: datetime | None
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,15 @@ def unerased(archive: "Archive") -> list[Erasure]:
     return [Erasure(**row) for row in rows.to_pylist()]
 
 
+def made_at(archive: "Archive", uids: Collection[str]) -> dict[str, datetime]:
+    """When those of some posts were made that the archive has."""
+    with archive.connect() as con:
+        archive.scan(con, POSTS, archive.tables["posts"].files(), "stored")
+        con.register("wanted", pa.table({"uid": pa.array(sorted(uids), pa.string())}))
+        rows = con.sql(queries.MADE_AT).to_arrow_table().to_pylist()
+    return {row["uid"]: row["made_at"] for row in rows}
+
+
 def erase(
     archive: "Archive", erasures: Sequence[Erasure], redact: Redact, *, addresses: Iterable[str], now: datetime
 ) -> Erased:
@@ -87,23 +108,43 @@ def erase(
     """
     if not erasures:
         return Erased(0, 0)
-    _note(archive, erasures, done_at=None)
-    since = min(erasure.created_at for erasure in erasures) - SLACK
+    with archive.gate.shared():
+        _note(archive, erasures, done_at=None)
+        since = min(erasure.created_at for erasure in erasures) - SLACK
+        changed, rewritten = redact_payloads(archive, redact, since)
+        rewritten += _blank(archive, frozenset(erasure.uid for erasure in erasures), tuple(addresses))
+        for name in ("payloads", "posts"):
+            archive.tables[name].purge()
+        sweep(archive.state / "scratch")
+        _note(archive, erasures, done_at=now)
+    return Erased(changed, rewritten)
+
+
+def redact_payloads(archive: "Archive", redact: Redact, since: datetime | None = None) -> tuple[int, int]:
+    """Write the data files anew of which a payload loses something.
+
+    Args:
+        archive: where.
+        redact: see `erase`.
+        since: files that hold nothing made at this moment or later are not opened; None opens all.
+
+    Returns:
+        How many payloads changed, and how many files.
+    """
     changed = 0
 
     def without(file: DataFile) -> Iterator[pa.Table] | None:
-        nonlocal changed
-        count = sum(number for _, number in _redacted_groups(archive, file, redact))
-        changed += count
-        return (rows for rows, _ in _redacted_groups(archive, file, redact)) if count else None
+        is_touched = any(number for _, number in _redacted_groups(archive, file, redact))  # which ends with the first
+        return redacted_groups(file) if is_touched else None
 
-    rewritten = _rewrite(archive.tables["payloads"], lambda stored: _from(stored.files(), since), without)
-    rewritten += _blank(archive, frozenset(erasure.uid for erasure in erasures), tuple(addresses))
-    for name in ("payloads", "posts"):
-        archive.tables[name].purge()
-    sweep(archive.state / "scratch")
-    _note(archive, erasures, done_at=now)
-    return Erased(changed, rewritten)
+    def redacted_groups(file: DataFile) -> Iterator[pa.Table]:
+        nonlocal changed
+        for rows, number in _redacted_groups(archive, file, redact):
+            changed += number
+            yield rows
+
+    rewritten = rewrite(archive.tables["payloads"], lambda stored: _from(stored.files(), since), without)
+    return changed, rewritten
 
 
 def _note(archive: "Archive", erasures: Sequence[Erasure], done_at: datetime | None) -> None:
@@ -117,21 +158,80 @@ def _note(archive: "Archive", erasures: Sequence[Erasure], done_at: datetime | N
         }
         for erasure in erasures
     ]
+    write_notes(archive, rows)
+
+
+def write_notes(archive: "Archive", rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note in the archive what must go or is gone, and apart from it too: a backup may be older than the wish.
+
+    Args:
+        archive: where.
+        rows: of the table of erasures.
+
+    Raises:
+        StorageError: one of the two cannot be written.
+    """
     stored = archive.tables["erasures"]
     stored.commit(stored.write(pa.Table.from_pylist(rows, schema=ERASURES.schema)))
+    with archive.connect() as con:
+        archive.scan(con, ERASURES, stored.files(), "erasures")
+        known = con.sql(queries.EVER_ASKED).to_arrow_table().to_pylist()
+    try:
+        archive.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = archive.state / f".{KEPT_APART}.{os.getpid()}"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(b"".join(msgspec.json.encode(row) + b"\n" for row in known))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(archive.state / KEPT_APART)
+    except OSError as error:
+        raise StorageError(
+            f"{archive.state}: cannot be written: {error.strerror}; set archive.state to a folder"
+        ) from error
 
 
-def _from(files: Iterable[DataFile], since: datetime) -> list[DataFile]:
+def note_again(archive: "Archive") -> int:
+    """Note what was asked for after a backup was made that the archive was restored from. Returns how much that is.
+
+    Raises:
+        StorageError: what was kept apart cannot be read.
+    """
+    path = archive.state / KEPT_APART
+    try:
+        kept = [msgspec.json.decode(line, type=_Kept) for line in path.read_bytes().splitlines()]
+    except FileNotFoundError:
+        return 0
+    except (OSError, msgspec.DecodeError) as error:
+        raise StorageError(f"{path}: cannot be read ({error}); without it, what was erased may come back") from error
+    with archive.connect() as con:
+        archive.scan(con, ERASURES, archive.tables["erasures"].files(), "erasures")
+        known = {row["uid"] for row in con.sql(queries.EVER_ASKED).to_arrow_table().to_pylist()}
+    missing = [{**msgspec.structs.asdict(one), "done_at": None} for one in kept if one.uid not in known]
+    if missing:
+        write_notes(archive, missing)
+    return len(missing)
+
+
+def _from(files: Iterable[DataFile], since: datetime | None) -> list[DataFile]:
     """Files of payloads that may hold a post made at `since` or later: those of which nobody knows what is in them too."""
-    return [file for file in files if file.newest is None or file.newest >= since]
+    return [file for file in files if since is None or file.newest is None or file.newest >= since]
 
 
-def _rewrite(
+def rewrite(
     stored: StoredTable,
     files: Callable[[StoredTable], list[DataFile]],
     without: Callable[[DataFile], Iterator[pa.Table] | None],
 ) -> int:
-    """Write files anew, each in a transaction of its own. Returns how many. `without` gives None for one that may stay."""
+    """Write files anew, each in a transaction of its own. Returns how many.
+
+    Args:
+        stored: the table.
+        files: those that are looked at.
+        without: the rows of a file as they are to be; None for one that may stay.
+
+    Raises:
+        ConflictError: others kept rewriting the same files.
+    """
     count = 0
     passed: set[str] = set()
     for attempt in range(1, TRIES + 1):
@@ -170,8 +270,7 @@ def _redacted(rows: pa.Table, redact: Redact) -> tuple[pa.Table, int]:
         return rows, 0
     before = rows["redacted"].to_pylist()
     after = [(old or 0) + count or None for old, (_, count) in zip(before, results, strict=True)]
-    bodies = [payload.body for payload, _ in results]
-    return columns.with_bodies(rows, bodies, after), changed
+    return columns.with_payloads(rows, [payload for payload, _ in results], after), changed
 
 
 def _blank(archive: "Archive", uids: frozenset[str], addresses: tuple[str, ...]) -> int:
@@ -187,4 +286,4 @@ def _blank(archive: "Archive", uids: frozenset[str], addresses: tuple[str, ...])
             reader = con.sql(queries.in_order(POSTS, queries.blanked("stored"))).to_arrow_reader(POSTS.row_group)
             return (pa.Table.from_batches([batch]).cast(POSTS.schema) for batch in reader)
 
-        return _rewrite(stored, lambda table: table.files(), without)
+        return rewrite(stored, lambda table: table.files(), without)

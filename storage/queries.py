@@ -70,6 +70,12 @@ def merged_reposts(source: str, where: str = "TRUE", *, is_distinct: bool = Fals
     """
 
 
+def wishes(source: str) -> str:
+    """What people declare who declare anything that binds us. Bound: $none."""
+    newest = f"SELECT uid, {_newest('consent')} AS consent FROM {source} GROUP BY uid"
+    return f"SELECT uid, consent FROM ({newest}) WHERE consent <> $none"
+
+
 # Two processes may have stored the same payload at once. Bodies are large: only those of such payloads are compared.
 DISTINCT_PAYLOADS = """
 WITH repeated AS MATERIALIZED (
@@ -96,7 +102,7 @@ _ADDRESSES = "(SELECT coalesce(list(address), []) AS addresses FROM addresses)"
 
 ASKED_FOR = """
 SELECT uid, any_value(reason) AS reason, min(created_at) AS created_at, min(asked_at) AS asked_at
-FROM erasures GROUP BY uid
+FROM erasures WHERE reason <> 'forgotten' GROUP BY uid
 """
 
 # What an erasure left undone, or nobody has begun: deletions that were learnt of, and erasures that are not done.
@@ -104,13 +110,57 @@ UNERASED = """
 WITH asked AS (
     SELECT uid, any_value(reason) AS reason, min(created_at) AS created_at, min(asked_at) AS asked_at,
            bool_or(done_at IS NOT NULL) AS is_done
-    FROM erasures GROUP BY uid)
+    FROM erasures WHERE reason <> 'forgotten' GROUP BY uid)
 SELECT uid, reason, created_at, asked_at FROM asked WHERE NOT is_done
 UNION ALL
 SELECT uid, 'deleted', min(created_at), min(deleted_at) FROM stored
-WHERE deleted_at IS NOT NULL AND uid NOT IN (SELECT uid FROM asked) GROUP BY uid
+WHERE deleted_at IS NOT NULL AND deleted_at <> created_at  -- places of people who were forgotten: nothing is left in them
+  AND uid NOT IN (SELECT uid FROM asked) GROUP BY uid
 ORDER BY uid
 """
+
+REDACTED = "SELECT DISTINCT payload_id, format, position FROM payloads WHERE redacted IS NOT NULL"
+
+# Bound: $id.
+STORED_PAYLOAD = "SELECT * FROM payloads WHERE payload_id = $id ORDER BY redacted DESC NULLS LAST LIMIT 1"
+
+MADE_AT = "SELECT uid, min(created_at) AS made_at FROM stored WHERE uid IN (SELECT uid FROM wanted) GROUP BY uid"
+
+FORGOTTEN = "SELECT uid, bool_or(done_at IS NOT NULL) AS is_done FROM erasures WHERE reason = 'forgotten' GROUP BY uid"
+
+# Who is named at all; `all_posts` and so on are observations.
+SIGHTS = """
+SELECT DISTINCT split_part(uid, ':', 1), author_uid, author_handle FROM all_posts
+WHERE author_uid IS NOT NULL OR author_handle IS NOT NULL
+UNION SELECT split_part(post_uid, ':', 1), account_uid, account_handle FROM all_reposts
+UNION SELECT split_part(uid, ':', 1), uid, handle FROM all_accounts
+UNION SELECT split_part(uid, ':', 1), one.uid, one.handle FROM (SELECT uid, unnest(mentions) AS one FROM all_posts)
+"""
+
+# `wanted_accounts` are uids, `wanted_handles` are `platform:handle` of those who are known by it alone.
+_THEIRS = """({uid} IN (SELECT uid FROM wanted_accounts) OR ({uid} IS NULL AND
+    split_part({of}, ':', 1) || ':' || {handle} IN (SELECT handle FROM wanted_handles)))"""
+OWN_POSTS = f"""
+SELECT 'posts' AS "table", uid, id, url, author_uid AS account, author_handle AS handle, author_name AS name, text,
+       warning, list_transform(media, lambda one: one.alt) AS alts, list_transform(poll, lambda one: one.text) AS options,
+       collected_at, payload_id
+FROM all_posts WHERE {_THEIRS.format(uid="author_uid", of="uid", handle="author_handle")}
+"""
+OWN_ACCOUNTS = """
+SELECT 'accounts' AS "table", uid AS account, handle, name, bio, url AS site, avatar, collected_at, payload_id
+FROM all_accounts
+WHERE uid IN (SELECT uid FROM wanted_accounts)
+"""
+OWN_REPOSTS = f"""
+SELECT 'reposts' AS "table", key, post_uid, account_uid AS account, account_handle AS handle, collected_at, payload_id
+FROM all_reposts WHERE {_THEIRS.format(uid="account_uid", of="post_uid", handle="account_handle")}
+"""
+COUNT_MENTIONS = f"""
+SELECT count(DISTINCT post) FROM (SELECT uid AS post, author_uid, unnest(mentions) AS one FROM all_posts)
+WHERE {_THEIRS.format(uid="one.uid", of="post", handle="one.handle")}
+  AND coalesce(author_uid, '') NOT IN (SELECT uid FROM wanted_accounts)
+"""
+TEXTS = "SELECT DISTINCT uid, text FROM posts WHERE length(text) > 20"
 
 # Bound: $uid.
 VERSIONS = """
@@ -118,6 +168,21 @@ SELECT *, CASE WHEN chat IS NOT NULL THEN [chat] END AS chats, split_part(uid, '
 FROM (SELECT *, lag(text) OVER (ORDER BY observed_at, rank, text) AS before
       FROM stored WHERE uid = $uid AND text IS NOT NULL)
 WHERE text IS DISTINCT FROM before ORDER BY observed_at, rank, text
+"""
+
+# Bound: $prefix, $seen_from, $seen_before, $since, $until. Posts of a stretch that were last seen in another.
+LAST_SEEN = """
+SELECT uid, max(created_at) AS created_at FROM stored
+WHERE starts_with(uid, $prefix) AND created_at >= $since AND created_at < $until
+GROUP BY uid HAVING max(observed_at) >= $seen_from AND max(observed_at) < $seen_before
+"""
+
+# Bound: $since. Accounts that are called otherwise, or say otherwise of themselves, than before `since`.
+RENAMED_SINCE = """
+WITH said AS (SELECT uid, observed_at, struct_pack(handle, name, bio, url) AS said FROM stored)
+SELECT uid FROM said GROUP BY uid
+HAVING max(observed_at) >= $since AND min(observed_at) < $since
+   AND arg_max(said, observed_at) IS DISTINCT FROM arg_max(said, observed_at) FILTER (observed_at < $since)
 """
 
 DISTINCT_QUARANTINE = """
@@ -374,3 +439,19 @@ def _bit(table: Table, name: str) -> int:
 def _told_fields(table: Table) -> tuple[str, ...]:
     """What an observation can tell; with the key, so that one which knows nothing else still tells that it was seen."""
     return (*table.fields, table.key)
+
+
+# How many observations of posts there are, and how many of a payload that is not there. Ids of payloads may be unknown.
+ORPHANS = """
+SELECT count(*), count(*) FILTER (payload_id IS NOT NULL AND payload_id NOT IN (SELECT payload_id FROM payloads))
+FROM posts_observations"""
+
+# Observations of erased posts that still say something.
+STILL_SAID = f"""
+SELECT count(*) FROM stored SEMI JOIN erased USING (uid)
+WHERE {" OR ".join(f'"{name}" IS NOT NULL' for name in CONTENT)}"""
+
+# All that was ever asked to go, each once.
+EVER_ASKED = """
+SELECT uid, arg_min(reason, asked_at) AS reason, min(created_at) AS created_at, min(asked_at) AS asked_at
+FROM erasures GROUP BY uid ORDER BY asked_at, uid"""

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,6 +114,7 @@ class Staging:
         self._archive = archive
         self._chat = chat
         self._now = now
+        self._entered = ExitStack()
         self._scratch = Path(tempfile.mkdtemp(prefix="staging-", dir=archive.scratch()))
         self._posts = _Buffer(POSTS, self._scratch)
         self._accounts = _Buffer(ACCOUNTS, self._scratch)
@@ -131,6 +133,7 @@ class Staging:
         self._writes: list[Future[None]] = []
 
     def __enter__(self) -> Self:
+        self._entered.enter_context(self._archive.gate.shared())
         return self
 
     def __exit__(
@@ -138,6 +141,7 @@ class Staging:
     ) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
         shutil.rmtree(self._scratch, ignore_errors=True)
+        self._entered.close()
 
     def add(self, prepared: Prepared) -> None:
         """Take a payload and what it says."""

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,12 +21,12 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake import Schema as DeltaSchema
 from deltalake._internal import RemoveAction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 
 from knowarchive.errors import ConflictError, NewerArchiveError, StorageError
 from storage import durable
 from storage.migrations import VERSION_KEY, migrate, written_by
+from storage.places import Store
 from storage.schema import SCHEMA_VERSION, Table
 
 log = logging.getLogger("knowarchive.storage")
@@ -36,6 +37,7 @@ COMMIT_TRIES = 8
 CHECKPOINT_EVERY = 50  # log entries; opening reads those since the last checkpoint
 ROW_GROUP_BYTES = 32 << 20  # before compression; readers hold a row group of payloads whole
 NO_MONTH = "0000-00"
+DIGEST = 32  # hexadecimal digits of its SHA-256 in the name of a data file, after a part that makes it the only one
 WRITING_HOURS = 1  # how long a run may take from writing a file to naming it in the log
 
 
@@ -107,9 +109,22 @@ class StoredTable:
         delta = self.open()
         if delta is None:
             return []
+        found = self.files_of(delta)
+        return sorted(
+            (
+                file
+                for file in found
+                if (until is None or file.oldest is None or file.oldest < until)
+                and (since is None or file.newest is None or file.newest >= since)
+            ),
+            key=lambda file: (file.month, file.path),
+        )
+
+    def files_of(self, delta: DeltaTable) -> list[DataFile]:
+        """List the live files of a version, in no order."""
         column = self.spec.month_of
         rows = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
-        found = [
+        return [
             DataFile(
                 path=row["path"],
                 size=row["size_bytes"],
@@ -120,15 +135,6 @@ class StoredTable:
             )
             for row in rows
         ]
-        return sorted(
-            (
-                file
-                for file in found
-                if (until is None or file.oldest is None or file.oldest < until)
-                and (since is None or file.newest is None or file.newest >= since)
-            ),
-            key=lambda file: (file.month, file.path),
-        )
 
     def uris(self, files: Iterable[DataFile]) -> list[str]:
         return [f"{self.uri}/{file.path}" for file in files]
@@ -173,7 +179,7 @@ class StoredTable:
                 fitting = ROW_GROUP_BYTES * table.num_rows // max(table.nbytes, 1)
                 writer.write_table(table, row_group_size=max(1, min(self.spec.row_group, fitting)))
         data = memoryview(buffer.getvalue())
-        path = f"month={month}/{prefix}{uuid.uuid4().hex}.parquet"
+        path = f"month={month}/{prefix}{uuid.uuid4().hex[:16]}.{sha256(data).hexdigest()[:DIGEST]}.parquet"
         self._put(path, data)
         stats: dict[str, object] = {"numRecords": rows, "nullCount": {self.spec.month_of: nulls}}
         if oldest and newest:
@@ -195,7 +201,7 @@ class StoredTable:
             with (self.folder / file.path).open("rb") as source:
                 yield source
         else:
-            with DeltaStorageHandler(self.uri).open_input_file(file.path) as source:
+            with Store(self.uri).open(file.path) as source:
                 yield source
 
     def commit(self, added: Sequence[AddAction], removed: Sequence[DataFile] = (), *, data_change: bool = True) -> None:
@@ -373,8 +379,7 @@ class StoredTable:
             if self.folder:
                 durable.write_synced(self.folder / path, data)
             else:
-                with DeltaStorageHandler(self.uri).open_output_stream(path) as stream:
-                    stream.write(bytes(data))
+                Store(self.uri).write(path, [data])
         except (DeltaError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)
             raise StorageError(f"{self.uri}: cannot be written: {reason}; nothing stored before is touched") from error

@@ -1,7 +1,11 @@
 """What tests of the archive share: making small archives, filling them, and comparing what they hold."""
 
+import contextlib
 import gzip
+import html
 import os
+import re
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -134,9 +138,31 @@ def texts_on_disk(folder, text):
     return [path for path in paths if any(wanted in content for content in _contents(path))]
 
 
+def found_on_disk(folder, texts):
+    """Which of some texts are in any file below a folder, whatever their case and however JSON escapes them."""
+    left = {text: text.casefold() for text in texts}
+    found = set()
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file():
+            continue
+        plain = "\0".join(_readable(content) for content in _contents(path))
+        found |= {text for text, folded in left.items() if folded in plain}
+    return found
+
+
+def _readable(content):
+    text = content.decode("utf-8", "replace")
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text).replace("\\/", "/")
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # pairs of halves
+    return html.unescape(text.replace('\\"', '"').replace("\\n", "\n").replace('""', '"')).casefold()
+
+
 def _contents(path):
     content = path.read_bytes()
     yield content
+    if content.startswith(b"SQLite format 3"):
+        with contextlib.closing(sqlite3.connect(path)) as con:
+            yield "\n".join(con.iterdump()).encode()
     if path.suffix == ".parquet":
         yield _unpacked(path)
     elif content.startswith(b"\x1f\x8b"):

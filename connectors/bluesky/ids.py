@@ -50,6 +50,11 @@ def collection(uid: str) -> str:
     return uid.split("/")[1]
 
 
+def is_timed(key: str) -> bool:
+    """Whether the key of a record carries its time."""
+    return _TID.fullmatch(key) is not None
+
+
 def key_time(uid: str) -> datetime | None:
     """When the key of a record was given out, if it carries its time. A client may have made it up."""
     key = uid.rpartition("/")[2]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from connectors.mastodon.text import HASHTAG, read_html
 from connectors.times import believed
-from knowarchive.model import NO_WISH, Account
+from knowarchive.model import ERASED, NO_WISH, Account
 
 #: What people put into their profiles as hashtags, and what it means here. A convention of the network, no standard.
 WISHES: Mapping[str, str] = {
@@ -94,6 +94,8 @@ def full_handle(acct: str | None, domain: str) -> str | None:
     if acct is None:
         return None
     acct = acct.removeprefix("@")
+    if acct == ERASED:
+        return acct
     return acct if "@" in acct else f"{acct}@{domain}"
 
 

@@ -40,6 +40,7 @@ from connectors.mastodon.answers import FORMAT, PUBLIC, Head, nested_statuses, r
 from connectors.mastodon.pages import (
     SLACK,
     below,
+    depth_below,
     entries,
     husk,
     ids_of,
@@ -64,8 +65,8 @@ LONGEST_LIST = 100  # pages of reposters of one post
 FAILURES_IN_A_ROW = 3  # conversations that fail before the server is taken to be down
 LONGEST_LINK = 4_096  # characters of a header
 LONGEST_REFRESH = 30.0  # seconds that we wait for a server to ask others for replies
-#: What a stranger gets of a conversation. https://docs.joinmastodon.org/methods/statuses/#context
-STRANGERS_CONTEXT = "40 posts up, 60 down, 20 deep"
+#: What a stranger gets of a conversation, besides 40 posts up. https://docs.joinmastodon.org/methods/statuses/#context
+STRANGERS_REPLIES, STRANGERS_DEPTH = 60, 20
 
 _ID_IN_ADDRESS = re.compile(r"/statuses/([A-Za-z0-9]+)$")
 _REFRESH = re.compile(r"retry=(\d+)")
@@ -146,6 +147,7 @@ class MastodonConnector:
         self._greeted = False
         self._known: dict[str, _Known] = {}
         self._batches = True  # until the server refuses to be asked for many posts at once
+        self._was_cut = False  # whether some conversation may have been more than strangers are shown
         self._refused: set[str] = set()  # lists that the server does not show us
 
     def search(self, query: Query, stored: Sequence[Payload] = ()) -> Iterator[Payload]:
@@ -417,9 +419,13 @@ class MastodonConnector:
         if refreshing:
             yield from self._refreshed(refreshing, min(retry, LONGEST_REFRESH))
         if hidden := self._hidden(queued):
-            cut = "" if self._has_token else f", or more than strangers are shown ({STRANGERS_CONTEXT})"
-            are = "reply is" if hidden == 1 else "replies are"
-            self._gap(f"{hidden:,} {are} counted but not shown: not public, deleted, never sent to this server{cut}")
+            told = (
+                f"{hidden:,} {'reply is' if hidden == 1 else 'replies are'} counted but not shown: not public, deleted"
+            )
+            if self._was_cut:
+                self._gap(f"{told}, never sent to this server, or more than strangers are shown; set {self._variable}")
+            else:  # nobody could show more: those who may see them are not everybody
+                self._note(f"{told}, or never sent to this server")
 
     def _context(self, uid: str, own: str, made: datetime) -> tuple[Answer | None, Payload | None]:
         parent = self._known[uid].parent if uid in self._known else None
@@ -448,6 +454,8 @@ class MastodonConnector:
                 children[parent] = children.get(parent, 0) + 1
         shown.add(uid)
         replies = below(own, found)
+        if not self._has_token and (len(replies) >= STRANGERS_REPLIES or depth_below(own, found) >= STRANGERS_DEPTH):
+            self._was_cut = True
         for status in found:
             its_id, made, uri = id_of(status), time_of(status, "created_at"), text_of(status, "uri")
             if its_id is None or made is None or uri is None or status.get("visibility") not in {*PUBLIC}:

@@ -92,6 +92,22 @@ def jump(statuses: list[dict[str, Any]], until: datetime, following: str | None)
     return str(target) if target < int(oldest) else None
 
 
+def depth_below(own: str, statuses: list[dict[str, Any]]) -> int:
+    """How many replies deep the longest thread below a post goes."""
+    parents = {id_of(status): id_of(status, "in_reply_to_id") for status in statuses}
+    depths: dict[str | None, int] = {own: 0}
+    for first in parents:
+        chain = [first]
+        while chain[-1] in parents and chain[-1] not in depths and len(chain) <= len(parents):
+            chain.append(parents[chain[-1]])
+        known = depths.get(chain[-1])
+        for one in reversed(chain[:-1] if known is not None else chain):
+            known = None if known is None else known + 1
+            if known is not None:
+                depths[one] = known
+    return max(depths.values())
+
+
 def below(own: str, statuses: list[dict[str, Any]]) -> set[str]:
     """The ids of those that reply to a post, and to those in turn."""
     answers: dict[str, list[str]] = {}

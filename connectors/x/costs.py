@@ -6,6 +6,7 @@ it did not cost is given back. So no crash and no other process leads past the b
 """
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -31,7 +32,7 @@ FILE = "x-costs.json"
 
 
 class _Month(msgspec.Struct):
-    """What is kept between runs: a month's costs, and what was paid for today."""
+    """What is kept between runs: a month's costs, and what was paid for today, whose ids are in no file besides."""
 
     month: str = ""
     spent: int = 0
@@ -86,9 +87,10 @@ class Costs:
         """Pay for what came, and give back the rest of what was set aside."""
         cost = 0
         with self._month() as month:
-            cost = POST * len(posts - month.posts) + ACCOUNT * len(accounts - month.accounts)
-            month.posts |= posts
-            month.accounts |= accounts
+            seen, people = _digests(posts, month.day), _digests(accounts, month.day)
+            cost = POST * len(seen - month.posts) + ACCOUNT * len(people - month.accounts)
+            month.posts |= seen
+            month.accounts |= people
             month.spent = max(0, month.spent - self._reserved) + cost
         self._reserved = 0
         self._spent += cost
@@ -183,6 +185,11 @@ class Costs:
 
     def _lost(self, what: str) -> str:
         return f"what this month has cost so far is not known: {self._state / FILE} {what}"
+
+
+def _digests(ids: AbstractSet[str], day: str) -> set[str]:
+    """What is kept of ids: enough to know them again on the same day."""
+    return {hashlib.sha256(f"{day} {own}".encode()).hexdigest()[:16] for own in ids}
 
 
 def _thousandths(dollars: float | None) -> int | None:

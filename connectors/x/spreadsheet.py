@@ -11,7 +11,7 @@ from connectors.x.ids import is_id
 #: Spreadsheets keep 15 digits of a number.
 _DIGITS = 15
 #: Ids that differ by less were given out within the same millisecond: then a rounded one is as good as whole.
-_SURE = 10**6
+SURE = 10**6
 
 _SCIENTIFIC = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+?(\d{1,2})")
 
@@ -75,7 +75,7 @@ class Known:
             return None, False
         if read.whole is not None:
             return read.whole, False
-        if read.unit > _SURE:
+        if read.unit > SURE:
             return None, True
         start = bisect_right(self._ids, read.near - read.unit)
         end = bisect_left(self._ids, read.near + read.unit)

@@ -106,6 +106,10 @@ _PLACE = (
     *("edit_history", "observed_at"),
 )
 _REPOST = "RT @"
+#: Columns that hold ids of posts, those that hold handles alone, and what a row says of its author besides.
+POST_IDS = ("id", "reply_to", "repost_of", "quote_of", "repost_or_quote_of", "conversation")
+HANDLES = ("handle", "mentions", "reply_to_handle", "repost_of_handle", "repost_or_quote_of_handle")
+OF_AUTHOR = ("name", "bio", "account_url", "avatar", "account_created_at", "followers", "following", "account_posts")
 
 #: What sets a table of posts apart from any other table with ids and texts.
 _TELLING = ("handle", "author_id", "created_at", "url", "likes", "conversation")
@@ -139,6 +143,14 @@ class Columns:
         }
         #: Tables of API v2 hold entities as JSON.
         self.is_v2 = any(name.startswith(("public_metrics.", "entities.", "referenced_", "author.")) for name in places)
+
+    @classmethod
+    def of(cls, payload: Payload) -> "Columns":
+        """The columns of a payload; none where its header cannot be read, so that no row fits it."""
+        try:
+            return cls(payload.head)
+        except (ValueError, csv.Error):
+            return cls(b"")
 
     def are_posts(self) -> bool:
         """Whether this is a table of posts."""
@@ -192,12 +204,12 @@ def recognises(lines: Sequence[bytes]) -> bool:
 def map_payload(payload: Payload) -> Mapped:
     """Map the rows of a table."""
     out = Collector(payload)
-    columns = _columns(payload)
+    columns = Columns.of(payload)
     rows: list[Row] = []
-    for index, record in enumerate(_records(payload.body, columns.delimiter)):
+    for index, record in enumerate(records_of(payload.body, columns.delimiter)):
         out.seen += 1
         try:
-            row = Row(index, record, _row(record, columns), columns)
+            row = Row(index, record, cells_of(record, columns), columns)
             row.post_id = _identity(row)
         except (ValueError, csv.Error) as error:
             out.quarantine(index, record, "quoting: broken" if isinstance(error, csv.Error) else reason(error))
@@ -228,12 +240,12 @@ def screen(payload: Payload) -> tuple[Payload, int]:
     """Drop the rows of protected accounts, where the table has a column that tells."""
     if b"protected" not in payload.head.lower() or b"true" not in payload.body.lower():
         return payload, 0
-    columns = _columns(payload)
+    columns = Columns.of(payload)
     place = columns.places.get("protected")
     kept, dropped = [], 0
-    for record in _records(payload.body, columns.delimiter):
+    for record in records_of(payload.body, columns.delimiter):
         try:
-            hidden = place is not None and _row(record, columns)[place].strip().lower() in {"true", "1", "t"}
+            hidden = place is not None and cells_of(record, columns)[place].strip().lower() in {"true", "1", "t"}
         except (ValueError, csv.Error):
             hidden = False  # it will be set aside
         if hidden:
@@ -247,8 +259,8 @@ def screen(payload: Payload) -> tuple[Payload, int]:
 
 def redact(payload: Payload, uids: AbstractSet[str]) -> tuple[Payload, int]:
     """Empty the rows of erased posts and of their reposts, but for their place. See `connectors.redact`."""
-    ids, columns = ids_of(uids), _columns(payload)
-    records = list(_records(payload.body, columns.delimiter)) if ids else []
+    ids, columns = ids_of(uids), Columns.of(payload)
+    records = list(records_of(payload.body, columns.delimiter)) if ids else []
     count = 0
     for index, record in enumerate(records):
         rest = _redacted(record, columns, ids)
@@ -260,7 +272,7 @@ def redact(payload: Payload, uids: AbstractSet[str]) -> tuple[Payload, int]:
 def _redacted(record: bytes, columns: Columns, ids: AbstractSet[str]) -> bytes:
     """One row, without what it says if it is of an erased post."""
     try:
-        cells = _row(record, columns)
+        cells = cells_of(record, columns)
     except (ValueError, csv.Error):
         # It cannot be read, and stands in quarantine: it is either about one of them or it is not.
         return ERASED.encode() if any(own.encode() in record for own in ids) else record
@@ -285,15 +297,8 @@ def _redacted(record: bytes, columns: Columns, ids: AbstractSet[str]) -> bytes:
     return line.getvalue().removesuffix("\r\n").encode()
 
 
-def _columns(payload: Payload) -> Columns:
-    """The columns of a payload; none where its header cannot be read, so that no row fits it."""
-    try:
-        return Columns(payload.head)
-    except (ValueError, csv.Error):
-        return Columns(b"")
-
-
-def _records(body: bytes, delimiter: bytes) -> Iterator[bytes]:
+def records_of(body: bytes, delimiter: bytes) -> Iterator[bytes]:
+    """The rows of a payload that are not blank."""
     for record in split_rows([body], delimiter):
         if not isinstance(record, Overlong):
             yield record
@@ -304,7 +309,13 @@ def _cells(record: bytes, delimiter: bytes) -> list[str]:
     return next(csv.reader([text], delimiter=delimiter.decode()), [])
 
 
-def _row(record: bytes, columns: Columns) -> list[str]:
+def cells_of(record: bytes, columns: Columns) -> list[str]:
+    """The cells of a row, as many as there are columns.
+
+    Raises:
+        ValueError: there are others, or it is not UTF-8.
+        csv.Error: its quotes are broken.
+    """
     cells = _cells(record, columns.delimiter)
     if len(cells) > columns.count and not any(cells[columns.count :]):
         del cells[columns.count :]

@@ -120,6 +120,7 @@ def required(peer, **environment):
 BLUESKY = Peer("bluesky", "http://localhost:2583", "/xrpc/_health", "node_modules/@atproto/dev-env", 480, 25)
 MASTODON = Peer("mastodon", "http://127.0.0.1:8600", "/api/v1/instance", "venv/bin/mastodon_mock", 20, 2)
 X = Peer("x", "http://127.0.0.1:8403", "/2/tweets/search/recent?query=x", "node_modules/.bin/prism", 15, 3)
+STORE = Peer("s3", "http://127.0.0.1:8704", "/", "ceph.conf", 120, 15)
 
 
 def published_description(version):
@@ -173,15 +174,13 @@ class Line(Loopback):
         super().__init__(platform, None, faults)
         self.server = server
         self.remarks = []
-        self._client = httpx.Client(timeout=30, trust_env=False)
-
-    def __exit__(self, *error):
-        super().__exit__(*error)
-        self._client.close()
 
     def _ask(self, handler, body):
         headers = {name: value for name, value in handler.headers.items() if name.lower() not in HOP}
-        answer = self._client.request(handler.command, self.server + handler.path, headers=headers, content=body)
+        # With a connection of its own: one that is kept would outlive the proxy where a client hung up on it.
+        answer = httpx.request(
+            handler.command, self.server + handler.path, headers=headers, content=body, timeout=30, trust_env=False
+        )
         if "sl-violations" in answer.headers:
             self.remarks.append((handler.path.partition("?")[0], unquote(answer.headers["sl-violations"])))
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in HOP}

@@ -44,7 +44,7 @@ from tests.peers.on_mastodon import OnMastodon
 from tests.peers.on_x import OnX
 
 SEED, SHARE = 7, 0.15  # of the faults
-PRIVATE_REPLY = "1 replies are counted but not shown"
+PRIVATE_REPLY = "1 reply is counted but not shown"
 MASTODONS = "127.0.0.1:8600"
 WISHES = {"x": {}, "bluesky": script.WISHES, "mastodon": {"dan": "noarchive"}}
 
@@ -254,12 +254,9 @@ def fate(stored, shown):
 def test_each_source_says_how_it_went(held):
     for result in (held.collected, held.refreshed):
         assert "Traceback" not in result.err
-        expected = {"x": [], "bluesky": [], "mastodon": [PRIVATE_REPLY]}
-        for source in result.json["sources"]:
-            name = source["source"].partition(":")[0]
-            assert len(source["gaps"]) == len(expected[name]), source
-            assert all(want in gap for want, gap in zip(expected[name], source["gaps"], strict=True))
-        assert result.code == (4 if "mastodon" in held.stages else 0)
+        assert [source["gaps"] for source in result.json["sources"] if source["gaps"]] == []
+        assert (PRIVATE_REPLY in result.err) == ("mastodon" in held.stages)
+        assert result.code == 0
         assert result.json["quarantined"] == 0
     assert {source["source"].partition(":")[0] for source in held.collected.json["sources"]} == held.stages.keys()
 

@@ -407,6 +407,21 @@ def test_payloads_are_what_was_received_byte_for_byte(archive, tmp_path):
     assert [line["format"] for line in lines(tmp_path / "few/payloads.jsonl")] == ["invented"]
 
 
+def test_an_export_of_a_chat_names_the_sources_of_that_chat_alone(archive, tmp_path):
+    for name, chat in (("any.jsonl", None), ("x", "critlib"), ("mastodon:https://a.example", "other")):
+        archive.record(
+            Run(run_id=name, kind="import" if chat is None else "collect", chat=chat, source=name, status="done",
+                started_at=at(), finished_at=at(1), since=at(), until=at(2))
+        )  # fmt: skip
+    store(archive, [post(1, hashtags=("critlib",))], chat="critlib")
+    write(archive, tmp_path / "own", chat=CHAT)
+    readme = (tmp_path / "own/README.md").read_text()
+    assert "any.jsonl" in readme
+    assert "a.example" not in readme
+    write(archive, tmp_path / "all")
+    assert "a.example" in (tmp_path / "all/README.md").read_text()
+
+
 def test_who_talks_with_whom_is_a_graph_with_weights_over_time(archive, tmp_path):
     ada, bo = {"author_uid": "x:91", "author_handle": "ada"}, {"author_uid": "x:92", "author_handle": "Bo"}
     store(

@@ -1,5 +1,6 @@
 """What needs a person is named, each with what to do, and nothing is when all is well."""
 
+import contextlib
 import http.client
 import json
 from datetime import UTC, datetime, timedelta
@@ -121,10 +122,10 @@ def test_a_chat_that_is_silent_unlike_before_is_told():
 
 
 def ask(port, path="/healthz", method="GET"):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(method, path)
-    answer = connection.getresponse()
-    return answer.status, answer.read()
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
 
 def test_monitoring_is_answered_by_status_and_in_words(socket_enabled):

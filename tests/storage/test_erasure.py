@@ -185,7 +185,7 @@ def test_erasing_again_changes_nothing(archive, files):
     assert (again.payloads, again.rewritten) == (0, 0)
 
 
-@pytest.mark.parametrize("step", ["_note", "_rewrite", "_blank", "sweep"])
+@pytest.mark.parametrize("step", ["_note", "rewrite", "_blank", "sweep"])
 def test_an_erasure_that_is_broken_off_is_known_and_finished(archive, files, monkeypatch, step):
     for path in files:
         import_path(archive, path)

@@ -239,14 +239,32 @@ def test_a_quote_without_the_tag_is_found_by_what_it_quotes(server, tmp_path):
     assert connector.report.gaps == []
 
 
-def test_replies_that_are_counted_but_not_shown_are_a_gap(server, tmp_path):
+def test_replies_that_nobody_but_their_readers_may_see_are_told_of_and_no_gap(server, tmp_path):
     question = server.post("moderator", "Q1", 1)
     server.hidden.add(server.post("bo", "x", 2, reply_to=question))
     connector = connect(server, tmp_path)
     posts, _ = understood(connector.search(QUERY))
     list(connector.complete(list(posts.values()), QUERY))
-    [gap] = connector.report.gaps
-    assert gap.startswith("harbour.example: 1 reply is counted but not shown")
+    assert connector.report.gaps == []
+    [note] = connector.report.notes
+    assert note == (
+        "harbour.example: 1 reply is counted but not shown: not public, deleted, or never sent to this server"
+    )
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+@pytest.mark.parametrize("shape", ["wide", "deep"])
+def test_a_conversation_that_may_be_cut_for_strangers_is_a_gap_for_them(server, tmp_path, shape, token):
+    above = question = server.post("moderator", "Q1", 1)
+    for number in range(60 if shape == "wide" else 20):
+        above = server.post("bo", f"x{number}", 2, reply_to=question if shape == "wide" else above, tag=False)
+    server.hidden.add(server.post("cy", "x", 3, reply_to=question if shape == "wide" else above, tag=False))
+    connector = MastodonConnector(SOURCE, surroundings(tmp_path, token=token), sender=server)
+    posts, _ = understood(connector.search(QUERY))
+    list(connector.complete(list(posts.values()), QUERY))
+    assert len(connector.report.gaps) == (token is None)
+    assert len(connector.report.notes) == (token is not None)
+    assert not token or "strangers" not in connector.report.notes[0]
 
 
 def test_replies_that_came_another_way_are_not_missed(server, tmp_path):
