@@ -8,7 +8,7 @@ from knowarchive.config import Identity
 from knowarchive.model import Account, Post, Repost
 
 INTRO, WRAPUP, NONE = "intro", "wrapup", "none"  # the topics that are not questions
-UNSEEN = frozenset({"not-found", "blocked"})  # the visibility of a post that nobody could read
+UNSEEN = frozenset({"not-found", "blocked", "unwanted", "unchecked"})  # the visibility of a post that cannot be read
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,18 @@ import click
 from knowarchive.cli import Context
 from knowarchive.cli.completion import complete_chat, complete_date
 from knowarchive.cli.dates import local_moment
-from knowarchive.cli.output import print_json, tell
+from knowarchive.cli.output import check_document, one_line, print_json, tell, write_document
 from knowarchive.cli.progress import Progress
 from knowarchive.errors import ReadError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from knowarchive.config import Config
+    from pipelines.documents import Stretch
     from pipelines.exporting import Exported
+    from storage.archive import Archive
+    from transcripts.model import SessionPosts
 
 
 @click.command()
@@ -61,19 +67,29 @@ def command(
       payloads  what was received, unchanged, with a list of it
 
     \b
+    Books and pictures of a chat's sessions, with --since and --until those of a year:
+      epub      a book for e-readers, EPUB 3
+      pdf       a book for paper
+      html      a book as one page; md and txt likewise
+      svg       pictures: activity, who answers whom, newcomers and regulars
+
+    \b
     Examples:
       knowarchive export critlib --format csv --output critlib
       knowarchive export critlib --session 2015-05-19 --format jsonl --output may19.jsonl
+      knowarchive export critlib --format epub --since 2015-01-01 --until 2016-01-01 --output 2015.epub
       knowarchive search zines --json | jq -r '.hits[].uid' | knowarchive export --uids - --format csv --output zines
     """  # noqa: D301 - click looks for the character itself
     config = context.config  # before what is heavy, so that a mistake is said at once
+    from pipelines.documents import Stretch
     from pipelines.exporting import Request, export
     from pipelines.sessions import find_session
     from storage.archive import Archive
     from storage.exports import FORMATS
+    from transcripts.writers import BOOKS
 
-    if format_name not in FORMATS:
-        raise UsageError(f"no export format {format_name!r}; there are: {', '.join(FORMATS)}")
+    if format_name not in (*FORMATS, *BOOKS, "svg"):
+        raise UsageError(f"no export format {format_name!r}; there are: {', '.join((*FORMATS, *BOOKS, 'svg'))}")
     if not output or output == "-":
         raise UsageError("give --output a folder or a file; an export is more than one stream")
     one = config.require_chat(chat) if chat else None
@@ -82,6 +98,29 @@ def command(
     if sum((bool(session), bool(since or until), bool(uids))) > 1 or (uids and one):
         raise UsageError("choose by --session, by --since and --until, or by --uids")
     archive = Archive(config.archive_url, config.state_dir)
+    if format_name not in FORMATS:
+        if one is None or uids or since_last:
+            raise UsageError(
+                f"{format_name} is of one chat's sessions; write: knowarchive export CHAT --format {format_name}, "
+                "with --session, or --since and --until"
+            )
+        stretch = Stretch(
+            one,
+            since=None if since is None else local_moment(since, one),
+            until=None if until is None else local_moment(until, one),
+            session=session,
+        )
+        _export_document(
+            archive,
+            config,
+            stretch,
+            format_name,
+            Path(output),
+            is_public=public,
+            overwrite=overwrite,
+            as_json=as_json,
+        )
+        return
     request = Request(
         format=format_name,
         chat=one,
@@ -103,6 +142,54 @@ def command(
             on_progress=lambda done, _all: progress.advance(done, done),
         )
     _report(exported, as_json=as_json, since_last=since_last)
+
+
+def _export_document(
+    archive: "Archive",
+    config: "Config",
+    stretch: "Stretch",
+    format_name: str,
+    path: Path,
+    *,
+    is_public: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Write a book or pictures, which are of sessions and not of rows; for everybody, what the site would show."""
+    from pipelines.documents import export_pictures, make_book, remember_document
+    from transcripts.writers import bind
+
+    if format_name != "svg":
+        check_document(path, overwrite=overwrite)
+    counts = {"sessions": 0, "posts": 0}
+
+    def advance(sessions: int, posts: int) -> None:
+        counts.update(sessions=sessions, posts=posts)
+        progress.advance(sessions, posts)
+
+    with Progress(quiet=as_json) as progress:
+        progress.begin("export", None)
+        heed = _public(archive, config) if is_public else None
+        book = make_book(archive, config, stretch, heed, on_progress=advance)
+        if format_name == "svg":
+            files = [f"{path}/{name}" for name in export_pictures(book, path, overwrite=overwrite).names]
+        else:
+            write_document(path, bind(book, format_name))
+            files = [str(path)]
+    remember_document(archive, stretch, format_name, path, datetime.now(UTC))
+    if as_json:
+        print_json({"output": str(path), "format": format_name, **counts, "files": files})
+    else:
+        click.echo(one_line(f"Wrote {path}: {counts['posts']:,} posts of {counts['sessions']:,} sessions."))
+
+
+def _public(archive: "Archive", config: "Config") -> "Callable[[SessionPosts], SessionPosts]":
+    """Takes out of a session what the site would not show."""
+    from knowarchive.site.policy import read_wishes
+    from knowarchive.web.wishes import heeded
+
+    wishes = read_wishes(archive, config, datetime.now(UTC))
+    return lambda session: heeded(session, wishes)
 
 
 def _read_uids(name: str) -> frozenset[str]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import os
 import re
 import shutil
 import sys
@@ -71,23 +72,45 @@ def print_table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], e
     click.echo("\n".join(lines))
 
 
-def write_document(path: Path, text: str) -> None:
+def check_document(path: Path, *, overwrite: bool) -> None:
+    """Refuse what will not work before the work is done.
+
+    Raises:
+        KnowarchiveError: a folder is there, or none around it, or a file that may not be replaced.
+    """
+    try:
+        if path.is_dir():
+            raise KnowarchiveError(f"{path}: is a folder; name a file in it")
+        if not path.absolute().parent.is_dir():
+            raise KnowarchiveError(f"{path}: there is no folder {path.parent}; make it first")
+        if path.exists() and not overwrite:
+            raise KnowarchiveError(f"{path}: exists already; name another, or replace it with --overwrite")
+    except OSError as error:
+        raise KnowarchiveError(f"{str(path)[:100]}: cannot be written: {error.strerror}; name another file") from error
+
+
+def write_document(path: Path, document: str | bytes) -> None:
     """Write a file whole or not at all; a pipe or device that stands there is written into.
 
     Raises:
         KnowarchiveError: it cannot be written.
     """
+    content = document.encode() if isinstance(document, str) else document
     draft = path.with_name(f".{path.name}.part")
     try:
         if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(content)
             return
-        draft.write_text(text, encoding="utf-8")
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # on the disk before it has its name
         draft.replace(path.resolve())  # the file that a link stands for, not the link
     except OSError as error:
+        raise KnowarchiveError(f"{path}: cannot be written: {error.strerror}; name another file") from error
+    finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise KnowarchiveError(f"{path}: cannot be written: {error.strerror}; name another file") from error
 
 
 def instant(moment: datetime) -> str:

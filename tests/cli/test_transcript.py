@@ -75,9 +75,9 @@ WRONG = {
     ("lanternkm", "2023-02-30"): '"2023-02-30" is not the name of a session; write its date',
     ("lanternkm", "9999-12-31"): "lanternkm has no session '9999-12-31'",
     ("lanternkm", "../../x"): '"../../x" is not the name of a session',
-    ("lanternkm", "2023-03-08", "--format", "pdf"): "no transcript format 'pdf'; there are: html, md, txt, json",
-    ("lanternkm", "2023-03-08", "--output", "a.pdf"): "a.pdf: its ending is no transcript format; choose one with "
-    "--format: html, md, txt, json",
+    ("lanternkm", "2023-03-08", "--format", "doc"): "no transcript format 'doc'; there are: html, md, txt, json, epub, pdf",
+    ("lanternkm", "2023-03-08", "--output", "a.doc"): "a.doc: its ending is no transcript format; choose one with "
+    "--format: html, md, txt, json, epub, pdf",
     ("lanternkm", "2023-03-08", "--output", "a"): "a: its ending is no transcript format",
 }  # fmt: skip
 

@@ -66,7 +66,7 @@ def document(post: IndexedPost) -> "Document":
     text = words.words(words.without_links(post.text or ""))
     hosts = hosts_of(post)
     fields: dict[str, object] = {
-        "words": [" ".join(text), *_beside(post)],
+        "words": [" ".join(text), *beside(post)],
         "uid": post.uid,
         "marks": list(dict.fromkeys(_marks(post, hosts))),
         "chat": [one.chat for one in post.filed],
@@ -130,7 +130,7 @@ def names_of(post: IndexedPost, facet: str) -> list[str]:
     return [words.exact(post.author_handle)] if post.author_handle else []
 
 
-def _beside(post: IndexedPost) -> Iterator[str]:
+def beside(post: IndexedPost) -> Iterator[str]:
     """The words of each thing beside the text; no phrase reaches from one to the next."""
     texts = [post.warning, *post.alts, *post.options]
     for url, title in post.links:
@@ -149,7 +149,7 @@ def _marks(post: IndexedPost, hosts: Iterable[str]) -> list[str]:
         return [*marks, "is=deleted"]
     marks += [f"tag={words.exact(tag)}" for tag in post.hashtags]
     if post.author_handle:
-        marks += [f"from={short}" for short in _short(words.exact(post.author_handle))]
+        marks += [f"from={short}" for short in short_handles(words.exact(post.author_handle))]
     if post.answers:
         marks += [f"to={handle}" for handle in _handles(post.answers)]
     for mention in post.mentions:
@@ -174,10 +174,10 @@ def _marks(post: IndexedPost, hosts: Iterable[str]) -> list[str]:
 def _handles(handle: str) -> list[str]:
     """The forms in which a handle is asked for."""
     whole = words.exact(handle.removeprefix("@"))
-    return [whole, *_short(whole)]
+    return [whole, *short_handles(whole)]
 
 
-def _short(handle: str) -> list[str]:
+def short_handles(handle: str) -> list[str]:
     """A handle as people shorten it: without its server, or without `.bsky.social`."""
     return [
         short for short in (handle.partition("@")[0], handle.removesuffix(".bsky.social")) if short and short != handle

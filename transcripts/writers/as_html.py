@@ -126,6 +126,7 @@ class Part:
     also: tuple[tuple[str, str], ...]  # (who and when, where) of posts under other questions that fit here too
     answers: int
     people: int
+    elsewhere: tuple[tuple[str, str], ...] = ()  # words and addresses of the pages on which its rows stand, if not here
 
 
 @cache
@@ -156,14 +157,17 @@ def render(transcript: Transcript) -> str:
     return environment().get_template("transcript.html").render(page_values(transcript))
 
 
-def page_values(transcript: Transcript, page_of: Callable[[str], str | None] = lambda _: None) -> dict[str, object]:
+def page_values(
+    transcript: Transcript, page_of: Callable[[str], str | None] = lambda _: None, page: str = ""
+) -> dict[str, object]:
     """What `transcript.html` shows of a session.
 
     Args:
         transcript: the session.
         page_of: the address of a person's page by their key, where there is one; else their network's is taken.
+        page: the address of the page that has all of the session, where that is another one.
     """
-    return _Page(transcript, page_of).values()
+    return _Page(transcript, page_of, page).values()
 
 
 def language(lang: str | None) -> str | None:
@@ -214,9 +218,12 @@ def hue(key: str) -> int:
 class _Page:
     """The lookups that every post on a page shares."""
 
-    def __init__(self, transcript: Transcript, page_of: Callable[[str], str | None] = lambda _: None) -> None:
+    def __init__(
+        self, transcript: Transcript, page_of: Callable[[str], str | None] = lambda _: None, page: str = ""
+    ) -> None:
         self.transcript = transcript
         self.page_of = page_of
+        self.page = page
         self.clock = Clock.of(transcript.window)
         self.entries = {entry.post.uid: entry for entry in transcript.entries}
         self.people = {person.key: person for person in transcript.participants}
@@ -323,8 +330,14 @@ class _Page:
             outside=entry is None,
             parent=self.parent(row.parent) if row and row.parent else None,
             late=row.late if row else None,
-            also=(clean_line(row.also), self.targets[row.also]) if row and row.also in self.targets else None,
+            also=(clean_line(row.also), f"{self.page}#{self.targets[row.also]}")
+            if row and row.also in self.targets
+            else None,
         )
+
+    def at(self, uid: str) -> str:
+        """Where a post of the session stands."""
+        return f"{self.page}#{anchor(uid)}"
 
     def anchor(self, uid: str) -> str | None:
         """The anchor of a post of the session, the first time that it is shown: one may pose two questions."""
@@ -354,10 +367,10 @@ class _Page:
     def parent(self, uid: str) -> tuple[str, str | None]:
         """Who or what is replied to, and where it stands on this page."""
         if label := self.questions.get(uid):
-            return label, "#" + anchor(uid)
+            return label, self.at(uid)
         if entry := self.entries.get(uid):
             handle = None if gap(entry.post) else self.author(entry.post).handle
-            return (f"@{handle}" if handle else "a post"), "#" + anchor(uid)
+            return (f"@{handle}" if handle else "a post"), self.at(uid)
         return "a post that is not in the archive", None
 
     def quotes(self, post: Post) -> str | None:
@@ -371,7 +384,7 @@ class _Page:
         if uid is None:
             return None
         if label := self.questions.get(uid):
-            return Quoted("#" + anchor(uid) if uid in self.entries else uid_url(uid), label=label)
+            return Quoted(self.at(uid) if uid in self.entries else uid_url(uid), label=label)
         entry = self.entries.get(uid)
         other = entry.post if entry else self.transcript.context.get(uid)
         if other is None or gap(other):
@@ -381,7 +394,7 @@ class _Page:
             parts = [Piece("text", "".join(piece.text for piece in parts)[:_QUOTED].rstrip() + "…")]
         if other.warning:
             parts = [Piece("text", f"Content warning: {clean_line(other.warning)}")]
-        href = "#" + anchor(uid) if entry else post_url(other)
+        href = self.at(uid) if entry else post_url(other)
         return Quoted(
             href, None, self.author(other), body(parts, self.own_tags), language(other.lang), entry is not None
         )
@@ -434,7 +447,7 @@ class _Page:
                     again=again,
                     lines=lines,
                     after=after,
-                    also=tuple((self.mention(entry), "#" + anchor(entry.post.uid)) for entry in section.also),
+                    also=tuple((self.mention(entry), self.at(entry.post.uid)) for entry in section.also),
                     answers=section.answers,
                     people=section.people,
                 )
@@ -461,7 +474,7 @@ class _Page:
                     "topics": [
                         (clean_line(topic), self.targets[topic]) for topic in link.topics if topic in self.targets
                     ],
-                    "post": next(("#" + anchor(uid) for uid in link.uids if uid in self.entries), None),
+                    "post": next((self.at(uid) for uid in link.uids if uid in self.entries), None),
                 }
             )
         return found

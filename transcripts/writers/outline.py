@@ -24,7 +24,12 @@ STRETCH = timedelta(minutes=30)  # the longest run of conversations under one he
 TITLES = {INTRO: "Before the first question", WRAPUP: "Winding down", NONE: "Other posts"}
 
 _MISSING = "a post that is not in the archive"
-_PLACEHOLDERS = {"not-found": _MISSING, "blocked": "a post that its network does not show"}
+_PLACEHOLDERS = {
+    "not-found": _MISSING,
+    "blocked": "a post that its network does not show",
+    "unwanted": "a post that its author does not want shown here",
+    "unchecked": "a post that nobody has looked for lately, so that it may be gone",
+}
 
 
 @dataclass(frozen=True, slots=True)

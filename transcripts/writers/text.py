@@ -5,6 +5,7 @@ All of it is hostile. `clean` is for anything that people see; `escape_markdown`
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, quote, urlsplit
 
 # Whole terminal sequences go first (ECMA-48: OSC and its kin up to their terminator, CSI, two-byte escapes), so that
@@ -84,6 +85,7 @@ def show_url(url: str, limit: int = 64) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
+@lru_cache(maxsize=1 << 14)
 def anchor(uid: str) -> str:
     """The permanent id of a post in a page: injective, and safe in HTML, in a fragment and in a selector's quotes.
 
