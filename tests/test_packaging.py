@@ -51,7 +51,9 @@ def test_it_holds_every_file_of_ours_and_nothing_else(wheel):
         "transcripts/templates/transcript.html",
         "transcripts/templates/transcript.css",
     } <= found
-    assert {Path(name).suffix for name in found} <= {".py", ".typed", ".html", ".css", ".md", ".js", ".xml"}
+    assert {Path(name).suffix for name in found} <= {
+        ".py", ".typed", ".html", ".xhtml", ".css", ".md", ".js", ".xml", ".opf", ".svg", ".typ",
+    }  # fmt: skip
     assert "Classifier: Private :: Do Not Upload" in metadata
     assert scripts.strip() == "[console_scripts]\nknowarchive = knowarchive.cli:main"
 

@@ -16,8 +16,9 @@ PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
 class Progress:
     """Shows how far each of several files is. Use it as a context; `begin` a file, then `advance`."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._bar = None if quiet or not sys.stderr.isatty() else _make_bar()
+    def __init__(self, *, quiet: bool = False, unit: str = "posts") -> None:
+        self._bar = None if quiet or not sys.stderr.isatty() else _make_bar(unit)
+        self._unit = unit
         self._task = self._bar.add_task("", total=None, posts=0) if self._bar else None
         self._quiet = quiet
         self._name = ""
@@ -46,10 +47,10 @@ class Progress:
             self._bar.update(self._task, completed=consumed, posts=posts)
         elif not self._quiet and time.monotonic() - self._said >= PLAIN_EVERY:
             self._said = time.monotonic()
-            tell(f"{self._name}: {posts:,} posts so far")
+            tell(f"{self._name}: {posts:,} {self._unit} so far")
 
 
-def _make_bar() -> "rich.progress.Progress":
+def _make_bar(unit: str) -> "rich.progress.Progress":
     from rich import progress
     from rich.console import Console
     from rich.text import Text
@@ -57,7 +58,7 @@ def _make_bar() -> "rich.progress.Progress":
     class Rate(progress.ProgressColumn):
         def render(self, task: progress.Task) -> Text:
             posts, elapsed = task.fields["posts"], task.elapsed or 0
-            return Text(f"{posts:>9,} posts {posts / elapsed:>8,.0f}/s" if elapsed else "")
+            return Text(f"{posts:>9,} {unit} {posts / elapsed:>8,.0f}/s" if elapsed else "")
 
     return progress.Progress(
         progress.TextColumn("{task.description}", markup=False),

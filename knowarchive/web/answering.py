@@ -57,14 +57,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def endpoint(room: Room, handler: Handler, *, as_json: bool = False) -> Endpoint:
     """Make a handler, which reads and computes, an endpoint that answers in bounded time, whatever happens."""
-    limiter: list[CapacityLimiter] = []  # belongs to the event loop, which does not run yet
 
     async def answer(request: Request) -> Response:
-        if not limiter:
-            limiter.append(CapacityLimiter(AT_ONCE))
+        shared = request.app.state  # by all endpoints; the limiter belongs to the event loop, which runs only now
+        if not hasattr(shared, "limiter"):
+            shared.limiter = CapacityLimiter(AT_ONCE)
         try:
             with fail_after(PATIENCE):
-                return await to_thread.run_sync(_answer, request, abandon_on_cancel=True, limiter=limiter[0])
+                return await to_thread.run_sync(_answer, request, abandon_on_cancel=True, limiter=shared.limiter)
         except TimeoutError:
             return said(room, 503, "This takes too long", "Ask for less, or again in a while.", as_json)
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from knowarchive.model import Link, Mention, Post
 from knowarchive.web import places
 from knowarchive.web.catalogue import account_of
+from knowarchive.web.places import Places
 from transcripts.search.answer import highlight
 from transcripts.search.highlighting import Passage
 from transcripts.search.posts import IndexedPost
@@ -25,10 +26,10 @@ class Shown:
     card: Card | None
     anchor: str
     place: tuple[tuple[str, str], ...]  # words and addresses: the chat, the session, the question
-    href: str  # its conversation
-    cite: str
+    href: str | None  # its conversation
+    cite: str | None
     depth: int = 0
-    answered: tuple[str, str] | None = None  # whom it answers, and where that is
+    answered: tuple[str, str | None] | None = None  # whom it answers, and where that is
     asked: bool = False  # it is the one that the page is about
     on: tuple[str, ...] = ()  # other networks on which the same was said
 
@@ -40,42 +41,43 @@ def show(
     also: tuple[IndexedPost, ...] = (),
     depth: int = 0,
     asked: bool = False,
+    where: Places = places,
 ) -> Shown:
     """A post as it is shown; with `passage`, only that of its text, what was meant marked."""
-    there = places.post_page(post.uid)
     return Shown(
-        card=None if post.deleted or post.text is None else card(post, passage),
+        card=None if post.deleted or post.text is None else card(post, passage, where),
         anchor=anchor(post.uid),
-        place=place(post),
-        href=there,
-        cite=places.citation_page(post.uid),
+        place=place(post, where),
+        href=where.post_page(post.uid),
+        cite=where.citation_page(post.uid),
         depth=depth,
-        answered=_answered(post),
+        answered=_answered(post, where),
         asked=asked,
         on=tuple(sorted({NETWORKS.get(one.platform, one.platform) for one in also} - {NETWORKS.get(post.platform)})),
     )
 
 
-def place(post: IndexedPost) -> tuple[tuple[str, str], ...]:
+def place(post: IndexedPost, where: Places = places) -> tuple[tuple[str, str], ...]:
     """Where a post belongs, from the chat down."""
     if not post.filed:
         return ()
     filed = post.filed[0]
-    found = [(f"#{filed.chat}", places.chat_page(filed.chat))]
+    found = [(f"#{filed.chat}", where.chat_page(filed.chat))]
     if filed.session:
-        found.append((filed.session, places.session_page(filed.chat, filed.session)))
+        found.append((filed.session, where.session_page(filed.chat, filed.session)))
         if filed.topic and filed.topic.startswith("Q"):
-            found.append((filed.topic, places.question_page(filed.chat, filed.session, filed.topic)))
+            there = where.question_page(filed.chat, filed.session, filed.topic)
+            found += [(filed.topic, there)] if there else []
     return tuple(found)
 
 
-def card(post: IndexedPost, passage: Passage | None = None) -> Card:
+def card(post: IndexedPost, passage: Passage | None = None, where: Places = places) -> Card:
     """A post as a transcript prints it. Times are UTC: a page may hold posts of chats in many zones."""
     plain = as_post(post)
     text = _passage(passage) if passage else body(pieces(plain))
     return Card(
         anchor=anchor(post.uid),
-        author=author(post),
+        author=author(post, where),
         stamp=instant(post.created_at),
         time=f"{post.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         url=safe_url(post.address),
@@ -103,15 +105,15 @@ def _passage(passage: Passage) -> Markup:
     return Markup(clean(highlight(passage)).replace("\n", "<br>"))  # noqa: S704 - `highlight` escapes the text
 
 
-def author(post: IndexedPost) -> Author:
-    """Who wrote a post, with their page in the room."""
+def author(post: IndexedPost, where: Places = places) -> Author:
+    """Who wrote a post, with their page."""
     key = account_of(post)
     handle = clean_line(post.author_handle or "").removeprefix("@") or None
     name = clean_line(post.author_name or "") or None
     return Author(
         name=name or (None if handle else "Unknown account"),
         handle=handle,
-        url=places.person_page(key) if key else None,
+        url=where.person_page(key) if key else None,
         initial=initial(name, handle),
         hue=hue(key or post.uid),
         moderator=False,
@@ -149,9 +151,10 @@ def threaded(posts: Mapping[str, IndexedPost], root: str) -> list[tuple[int, Ind
     return found
 
 
-def _answered(post: IndexedPost) -> tuple[str, str] | None:
+def _answered(post: IndexedPost, where: Places) -> tuple[str, str | None] | None:
     if not post.reply_to:
         return None
     handle = clean_line(post.answers or "").removeprefix("@")
-    known = handle and ":" not in handle
-    return (f"@{handle}" if known else "a post"), places.post_page(post.reply_to)
+    page = where.post_page(post.reply_to)
+    known = page and handle and ":" not in handle
+    return (f"@{handle}" if known else "a post"), page

@@ -1,7 +1,6 @@
 """The pages: what each reads, and what its template shows of it."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,18 +10,16 @@ from knowarchive.web import calendar, cards, citations, narrowing, places, wishe
 from knowarchive.web.answering import Asked, NotHereError, page
 from knowarchive.web.catalogue import LARGEST_CONVERSATION, LATELY, LONGEST_CHAIN
 from knowarchive.web.room import moment
+from knowarchive.web.rows import LATEST, REGULARS, SHARES, as_account, as_link
 from transcripts.model import Transcript
 from transcripts.search.language import Query, parse
 from transcripts.search.posts import IndexedPost
 from transcripts.search.results import Results, search
 from transcripts.search.words import exact
 from transcripts.writers import as_html
-from transcripts.writers.references import NETWORKS, profile_url
-from transcripts.writers.text import clean_line, safe_url, show_url
+from transcripts.writers.text import clean_line
 
 ON_A_PAGE = 20  # posts, links
-LATEST = 8  # sessions on the first page
-REGULARS = 24
 FEED = 50  # posts in a feed
 SORTS = ("relevance", "newest", "oldest")
 
@@ -44,7 +41,7 @@ def home(asked: Asked) -> Response:
             "sessions": [(row, _title(asked, row["chat"])) for row in sessions],
             "questions": _questions(asked, sessions[0]["chat"], sessions[0]["date"]) if sessions else [],
             "tags": tags,
-            "links": [_link(row, []) for row in shared],
+            "links": [as_link(row, []) for row in shared],
             "moment": moment,
         },
     )
@@ -66,11 +63,20 @@ def chat(asked: Asked) -> Response:
             "chat": name,
             "title": _title(asked, name),
             "row": row,
+            "more": [
+                ("Search this chat", places.search_page(f"chat:{name}")),
+                ("Its links", places.links_page(chat=name)),
+                ("Feed", places.feed_page(f"chat:{name}")),
+            ],
+            "feed": places.feed_page(f"chat:{name}"),
+            "months": [],
             "moment": moment,
             "years": calendar.years((one["date"], one["posts"]) for one in sessions),
             "sessions": sessions,
             "regulars": catalogue.rows("members", chat=name, limit=REGULARS),
-            "links": [_link(one, []) for one in catalogue.rows("popular_links", **_any(chat=name), limit=8, offset=0)],
+            "links": [
+                as_link(one, []) for one in catalogue.rows("popular_links", **_any(chat=name), limit=8, offset=0)
+            ],
         },
     )
 
@@ -84,7 +90,7 @@ def session(asked: Asked) -> Response:
 
 def question(asked: Asked) -> Response:
     """One question of a session with every answer to it."""
-    transcript, values = _transcript(asked)
+    transcript, values = _transcript(asked, places.session_page(asked.step("chat"), asked.step("date")))
     label = asked.step("label")
     parts = values["parts"]
     assert isinstance(parts, list)
@@ -171,14 +177,14 @@ def person(asked: Asked) -> Response:
         asked.room,
         {
             "name": clean_line(accounts[0]["name"] or accounts[0]["handle"] or "Unknown account"),
-            "accounts": [_account(row) for row in accounts],
+            "accounts": [as_account(row) for row in accounts],
             "counts": counts,
             "shown": shown,
             "here": here,
             "chats": [(row, _title(asked, row["chat"])) for row in catalogue.rows("memberships", **who)],
             "answered": catalogue.rows("answered", **who, limit=12),
             "answering": catalogue.rows("answering", **who, limit=12),
-            "links": [_link(row, []) for row in catalogue.rows("links", **_any(**who), limit=6, offset=0)],
+            "links": [as_link(row, []) for row in catalogue.rows("links", **_any(**who), limit=6, offset=0)],
             "posts": list(map(cards.show, asked.now.posts([row["uid"] for row in uids]))),
             **_pages(here, {"show": "addressed" if shown == "addressed" else ""}, number, pages),
         },
@@ -220,7 +226,7 @@ def links(asked: Asked) -> Response:
     number = min(asked.page, pages)
     order = "popular_links" if popular else "links"
     rows = catalogue.rows(order, **_any(**chosen), limit=ON_A_PAGE, offset=(number - 1) * ON_A_PAGE)
-    shares = catalogue.rows("shares", pages=json.dumps([row["page"] for row in rows]))
+    shares = catalogue.rows("shares", pages=json.dumps([row["page"] for row in rows]), limit=SHARES)
     spots = {row["uid"]: row for row in catalogue.rows("places", uids=json.dumps([row["uid"] for row in shares]))}
     shared: dict[str, list[Any]] = {}
     for share in shares:
@@ -231,7 +237,7 @@ def links(asked: Asked) -> Response:
         asked.room,
         {
             "total": total,
-            "links": [_link(row, shared.get(row["page"], [])) for row in rows],
+            "links": [as_link(row, shared.get(row["page"], [])) for row in rows],
             "chosen": [
                 (name, value, places.with_values("/links", {**values, name: None}))
                 for name, value in chosen.items()
@@ -296,7 +302,7 @@ def _cited(asked: Asked, item: dict[str, Any]) -> Response:
     return Response(text.encode("utf-8", "replace"), media_type=kind)
 
 
-def _transcript(asked: Asked) -> tuple[Transcript, dict[str, Any]]:
+def _transcript(asked: Asked, page: str = "") -> tuple[Transcript, dict[str, Any]]:
     transcript = asked.room.transcript(asked.now, asked.step("chat"), asked.step("date"))
     keys = [account.key for person in transcript.participants for account in person.accounts]
     known = {row["key"] for row in asked.now.catalogue.rows("known", keys=json.dumps(keys))}  # others only repeated
@@ -304,7 +310,7 @@ def _transcript(asked: Asked) -> tuple[Transcript, dict[str, Any]]:
     def page_of(key: str) -> str | None:
         return places.person_page(key) if key in known else None
 
-    return transcript, as_html.page_values(transcript, page_of)
+    return transcript, as_html.page_values(transcript, page_of, page)
 
 
 def _questions(asked: Asked, chat: str, date: str) -> list[tuple[str, str, str]]:
@@ -317,56 +323,6 @@ def _questions(asked: Asked, chat: str, date: str) -> list[tuple[str, str, str]]
     return [
         (topic, texts[uid], places.question_page(chat, date, topic)) for topic, uid in topics.items() if texts.get(uid)
     ]
-
-
-def _link(row: Any, shares: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
-    title = clean_line(row["title"] or "")
-    return {
-        "href": safe_url(row["url"]),
-        "title": title or show_url(row["url"]),
-        "shown": show_url(row["url"]) if title else None,
-        "people": row["people"],
-        "last": row["last"],
-        "shares": [
-            {
-                "who": _called(share),
-                "person": places.person_page(share["person"]) if share["person"] else None,
-                "post": places.post_page(share["uid"]),
-                "at": moment(share["at"]),
-                "place": _spot(spot),
-            }
-            for share, spot in shares
-        ],
-    }
-
-
-def _spot(row: Any) -> tuple[str, str] | None:
-    """Where a link was shared, as closely as is known."""
-    if row is None:
-        return None
-    if row["session"] is None:
-        return f"#{row['chat']}", places.chat_page(row["chat"])
-    words = f"{row['chat']} {row['session']}"
-    if (row["topic"] or "").startswith("Q"):
-        return f"{words} {row['topic']}", places.question_page(row["chat"], row["session"], row["topic"])
-    return words, places.session_page(row["chat"], row["session"])
-
-
-def _account(row: Any) -> tuple[str, str, str | None, int]:
-    """An account: handle, network, address, posts."""
-    handle = clean_line(row["handle"] or "").removeprefix("@") or None
-    uid = None if row["key"].partition(":")[2].startswith("@") else row["key"]
-    return (
-        f"@{handle}" if handle else "an account",
-        NETWORKS.get(row["platform"], clean_line(row["platform"])),
-        profile_url(row["platform"], handle, uid),
-        row["posts"],
-    )
-
-
-def _called(row: Any) -> str:
-    handle = clean_line(row["handle"] or "").removeprefix("@")
-    return f"@{handle}" if handle else clean_line(row["name"] or "") or "somebody"
 
 
 def _title(asked: Asked, name: str) -> str:

@@ -1,7 +1,23 @@
 """Where each page is: addresses inside the reading room, from whatever the networks call things."""
 
 from collections.abc import Mapping
+from typing import Protocol
 from urllib.parse import quote, urlencode
+
+
+class Places(Protocol):
+    """Where pages are that a post leads to. This module is such places: the reading room's. None: there is no such page."""
+
+    def chat_page(self, chat: str) -> str: ...
+    def session_page(self, chat: str, date: str) -> str: ...
+    def question_page(self, chat: str, date: str, label: str) -> str | None: ...
+    def person_page(self, key: str) -> str | None: ...
+    def post_page(self, uid: str) -> str | None: ...
+    def citation_page(self, uid: str) -> str | None: ...
+
+
+def home_page() -> str:
+    return "/"
 
 
 def chat_page(chat: str) -> str:
@@ -32,6 +48,15 @@ def citation_page(uid: str) -> str:
 
 def search_page(query: str = "", **values: str | int) -> str:
     return with_values("/search", {"q": query, **values})
+
+
+def feed_page(query: str) -> str:
+    """What a search finds, as a feed."""
+    return with_values("/search.atom", {"q": query})
+
+
+def links_page(**values: str | int | None) -> str:
+    return with_values("/links", values)
 
 
 def with_values(path: str, values: Mapping[str, str | int | None]) -> str:

@@ -6,42 +6,25 @@
 // file itself or, of a page that is served, beyond its server, and on anything the browser complains about (a blocked style, a script error). Screenshots go to DIR.
 // Chromium comes from the system: $CHROMIUM, or the usual names.
 
-import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
+import { findBrowser, FLAGS } from "./browser.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 360, height: 740 } };
 const SCHEMES = ["light", "dark"];
 const NARROWEST = 320; // CSS pixels: WCAG 2.2, 1.4.10 Reflow
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-  "--disable-sync", "--no-first-run",
-];
-
 const { values, positionals } = parseArgs({
   options: { out: { type: "string", default: "build/a11y" }, json: { type: "boolean", default: false } },
   allowPositionals: true,
 });
 if (positionals.length === 0) {
   console.error("usage: node run.mjs [--out DIR] [--json] FILE.html|URL…");
-  process.exit(2);
-}
-
-function findBrowser() {
-  const names = ["chromium", "chromium-browser", "google-chrome", "chrome"];
-  const places = names.flatMap((name) => ["/usr/bin", "/usr/local/bin", "/snap/bin"].map((folder) => join(folder, name)));
-  for (const path of [process.env.CHROMIUM, ...places].filter(Boolean)) {
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch { /* the next one */ }
-  }
-  console.error("no Chromium found: install it (apt-get install chromium) or set $CHROMIUM");
   process.exit(2);
 }
 

@@ -121,7 +121,7 @@ def test_files_and_folders_that_may_not_be_read(folder, as_nobody):
         [3, "", "knowarchive: config.toml: Permission denied; check the path and its permissions\n"],
         [3, "", "knowarchive: locked/config.toml: Permission denied; check the path and its permissions\n"],
         [3, "", "knowarchive: locked/config.toml: cannot be written: Permission denied; name another with --config\n"],
-        [1, "", "knowarchive: locked/a.md: Permission denied\n"],
+        [1, "", "knowarchive: locked/a.md: cannot be written: Permission denied; name another file\n"],
     ]
 
 

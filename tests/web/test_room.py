@@ -1,8 +1,10 @@
 """An archive that is empty, changes, is busy or broken, and readers who are not its owner."""
 
 import threading
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from knowarchive.config import load_config
@@ -154,3 +156,26 @@ def test_others_do_not_find_those_who_do_not_want_to_be_found(own):
         for path in ("/posts/x:9", "/api/posts/x:9", "/cite/posts/x:9", "/people/x:104"):
             assert client.get(path).status_code == 404
         assert ODD in client.get("/api/search?q=candles").text
+
+
+def test_readers_of_all_pages_together_are_answered_a_few_at_once(own, monkeypatch):
+    monkeypatch.setattr(answering, "AT_ONCE", 2)
+    room = open_room(own)
+    answers = []
+
+    def ask(path):
+        answers.append((path, httpx.get(client.base_url.join(path), timeout=30).status_code))
+
+    with served(room) as client:
+        with room._reading:  # somebody reads long
+            asking = [threading.Thread(target=ask, args=(f"/chats/lampchat/{DATE}?{number}",)) for number in range(2)]
+            for thread in asking:
+                thread.start()
+            time.sleep(0.3)  # they wait, and there is room for no more
+            asking.append(threading.Thread(target=ask, args=("/links",)))
+            asking[-1].start()
+            asking[-1].join(1)
+            assert answers == []
+        for thread in asking:
+            thread.join()
+        assert {code for _, code in answers} == {200}

@@ -1,5 +1,6 @@
 """Whoever asks for what: an answer that makes sense, never a traceback, never a script that runs."""
 
+import contextlib
 import http.client
 from urllib.parse import quote
 
@@ -52,15 +53,15 @@ PLACES = (
 
 def ask(client, path, *, host="localhost", method="GET"):
     """Ask as no well-behaved client would."""
-    connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port, timeout=30)
-    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-    for one in [host] if isinstance(host, str) else host:
-        connection.putheader("Host", one)
-    connection.endheaders()
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
-    return answer, content
+    with contextlib.closing(
+        http.client.HTTPConnection(client.base_url.host, client.base_url.port, timeout=30)
+    ) as connection:
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for one in [host] if isinstance(host, str) else host:
+            connection.putheader("Host", one)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer, answer.read()
 
 
 @pytest.mark.parametrize("name", HOSTILE)
