@@ -27,7 +27,7 @@ demo: venv ## a small chat of invented people: an archive and transcripts to pla
 	@echo "  cd demo && ../.venv/bin/knowarchive transcript lanternkm 2026-03-11"
 
 test: venv ## the default tests
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 2 --dist worksteal
 
 test-all: venv ## also those that take minutes
 	$(BIN)/pytest -q -n 2 -m "not browser"

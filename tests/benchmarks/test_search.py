@@ -2,9 +2,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.archives import ROOT
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_the_search_runs(tmp_path):
     command = [sys.executable, "-m", "benchmarks.search", "--posts", "1500", "--queries", "5", "--json"]
     done = subprocess.run([*command, "--folder", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True)

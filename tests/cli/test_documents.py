@@ -216,6 +216,7 @@ def test_what_was_written_is_remembered_for_whoever_is_forgotten(run, demo):
     assert sorted(one.path for one in made) == [str(demo / "pictures"), str(demo / "year.epub")]
 
 
+@pytest.mark.slow
 def test_typst_is_loaded_for_pdf_alone(demo):
     program = (
         "import runpy, sys\ntry:\n    runpy.run_module('knowarchive', run_name='__main__')\n"

@@ -33,7 +33,7 @@ def test_a_chat_is_exported_and_said_to_be(demo, run):
     assert names == ["README.md", "accounts.csv", "datapackage.json", "posts.csv", "reposts.csv"]
 
 
-def test_one_session_is_one_file_by_its_ending_and_told_as_json(demo, run):
+def test_one_session_is_one_file_by_its_ending_and_told_as_json(own_demo, run):
     result = run(
         "export", "lanternkm", "--session", "2023-03-08", "--format", "jsonl", "--output", "march.jsonl", "--json"
     )

@@ -152,6 +152,7 @@ def test_an_archive_that_may_only_be_read_is_read_and_left_alone(folder, as_nobo
     assert {path: path.stat().st_mtime_ns for path in (folder / "archive").rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_folders_that_may_not_be_written(folder, as_nobody, demo_folder):
     shutil.copytree(demo_folder / "archive", folder / "archive")
     (folder / "good").write_bytes(GOOD)

@@ -63,6 +63,7 @@ def test_a_refresh_erases_what_was_deleted_and_says_so(run, home, chat, collecte
     assert sum(post["deleted"] for post in shown["posts"]) == 2
 
 
+@pytest.mark.slow
 def test_a_source_that_is_down_leaves_the_others_refreshed(run, chat, servers, collected):
     chat.bluesky.deleted.add(chat.gone[0])
     servers["mastodon"].faults = Down(0)

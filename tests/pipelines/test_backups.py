@@ -114,7 +114,7 @@ def test_compaction_is_followed_and_a_file_that_goes_meanwhile_is_no_failure(own
     assert contents(open_archive(tmp_path / "elsewhere")) == contents(archive)
 
 
-@pytest.mark.parametrize("after", [1, 6, -2, -1])
+@pytest.mark.parametrize("after", [6, -1, *(pytest.param(one, marks=pytest.mark.slow) for one in (1, -2))])
 def test_a_backup_that_was_broken_off_leaves_the_one_before_it(own, tmp_path, monkeypatch, after):
     archive, config, copy = own
     back_up(archive, config, copy, now=NOW)

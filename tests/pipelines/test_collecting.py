@@ -17,6 +17,7 @@ from transcripts.sessions import find_window
 
 START = datetime(2026, 3, 10, 20, tzinfo=UTC)
 PLATFORMS = ("x", "bluesky", "mastodon")
+ONE_AND_SLOWLY_ALL = ["bluesky", *(pytest.param(name, marks=pytest.mark.slow) for name in ("x", "mastodon"))]
 
 
 class World:
@@ -127,7 +128,7 @@ class Dead(Faults):
         return "500"
 
 
-@pytest.mark.parametrize("broken", PLATFORMS)
+@pytest.mark.parametrize("broken", ONE_AND_SLOWLY_ALL)
 def test_two_networks_are_stored_when_the_third_is_down(tmp_path, socket_enabled, world, chat, broken):
     with chat.served() as servers:
         servers[broken].faults = Dead(0)
@@ -140,7 +141,7 @@ def test_two_networks_are_stored_when_the_third_is_down(tmp_path, socket_enabled
     assert "500" in line["error"]
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("platform", ONE_AND_SLOWLY_ALL)
 def test_a_run_that_a_bound_stopped_is_gone_on_with_and_nothing_asked_twice(
     tmp_path, socket_enabled, world, chat, platform
 ):
@@ -190,6 +191,7 @@ def test_what_a_reader_should_know_is_in_the_ledger(tmp_path, socket_enabled, wo
     assert [note.partition(": ")[2] for note in line["notes"]] == ["replies were limited to mentionRule"]
 
 
+@pytest.mark.slow
 def test_one_chat_seen_through_two_servers_is_one_chat(tmp_path, socket_enabled, world, chat):
     with chat.served() as servers, Loopback("mastodon", chat.mastodon) as other:
         late = chat.mastodon.post("fay", "seen by one server alone", 50)
@@ -202,6 +204,7 @@ def test_one_chat_seen_through_two_servers_is_one_chat(tmp_path, socket_enabled,
     assert {uid for uid in held if rows(open_archive(tmp_path))[uid]["created_at"] >= START} == expected
 
 
+@pytest.mark.slow
 def test_a_wall_clock_that_jumps_loses_nothing(tmp_path, socket_enabled, world, chat):
     def jump(seconds):
         world.seconds += seconds

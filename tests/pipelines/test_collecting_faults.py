@@ -6,7 +6,7 @@ from tests.archives import open_archive, rows
 from tests.connectors.loopback import Chat, Faults
 from tests.pipelines.test_collecting import PLATFORMS, START, World, collect
 
-FEW = 2
+FEW = 1
 RUNS, CHUNK = 200, 20
 SHARE = 0.15  # of the requests
 

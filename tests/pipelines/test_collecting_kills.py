@@ -93,6 +93,7 @@ def kill_many(tmp_path, chat, kills, seed):
     assert in_time >= max(1, kills // 2), "most kills came before the end"
 
 
+@pytest.mark.slow
 def test_killed_at_some_moments_it_goes_on(tmp_path, socket_enabled, chat):
     kill_many(tmp_path, chat, KILLS, seed=1)
 

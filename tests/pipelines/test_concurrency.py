@@ -184,6 +184,7 @@ def test_maintenance_beside_importers_and_readers_loses_nothing(tmp_path):
     check_whole(tmp_path, expected)
 
 
+@pytest.mark.slow
 def test_a_replay_beside_an_import_is_refused_or_loses_nothing(tmp_path):
     from datetime import UTC, datetime
 
@@ -205,6 +206,7 @@ def test_a_replay_beside_an_import_is_refused_or_loses_nothing(tmp_path):
     check_whole(tmp_path, expected)
 
 
+@pytest.mark.slow
 def test_the_command_itself_runs_beside_itself(tmp_path):
     configure(tmp_path)
     path = generated(tmp_path, "v1", posts=150)

@@ -112,7 +112,14 @@ def test_an_archive_learns_nothing_from_its_own_export(filled, tmp_path, name):
     assert {view: held(filled, view) for view in VIEWS} == before
 
 
-@pytest.mark.parametrize("name", ["jsonl", "csv", "parquet", "ids", "gexf", "payloads", "sqlite"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "jsonl",
+        "gexf",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("csv", "parquet", "ids", "payloads", "sqlite")),
+    ],
+)
 def test_the_same_archive_gives_the_same_bytes(filled, tmp_path, name):
     for folder in ("one", "two"):
         write(filled, tmp_path / folder, name)

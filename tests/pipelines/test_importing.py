@@ -96,6 +96,7 @@ def test_the_csv_twin_of_a_file_adds_nothing_in_either_order(tmp_path):
 
 
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_overlapping_pulls_give_the_same_posts_in_every_order(tmp_path, every):
     path = generated(tmp_path, "v1", posts=100)
     first, second, third = pieces = slices(tmp_path, path, [(0, 0.6), (0.3, 0.8), (0.5, 1)])
@@ -110,6 +111,7 @@ def test_overlapping_pages_give_the_same_posts_in_every_order(tmp_path):
     check_every_order(tmp_path, slices(tmp_path, path, [(0, 0.7), (0.3, 1)]))
 
 
+@pytest.mark.slow
 def test_the_demo_gives_the_same_posts_forwards_and_backwards(tmp_path):
     paths = sorted(DEMO.iterdir())
     forwards = import_all(tmp_path / "a", paths)
@@ -167,6 +169,7 @@ def test_replay_leaves_the_same_posts(tmp_path):
     assert contents(archive) == before
 
 
+@pytest.mark.slow
 def test_replay_replaces_what_was_understood_wrongly(archive, tmp_path, monkeypatch):
     path = generated(tmp_path, "v2", posts=250)
     right = contents(import_all(tmp_path / "right", [path]))

@@ -255,6 +255,7 @@ def test_an_answer_that_is_older_than_the_deletion_is_stored_without_it(refreshe
     assert texts_on_disk(refreshed.folder, GONE) == []
 
 
+@pytest.mark.slow
 def test_what_is_only_hidden_is_kept(collected):
     """An account that is protected now, and a post that its repository has but the network does not show."""
     evening, network = collected.evening, collected.evening.bluesky
@@ -292,6 +293,7 @@ def test_an_erasure_that_was_broken_off_is_finished_by_the_next_refresh(collecte
     assert texts_on_disk(collected.folder, GONE) == []
 
 
+@pytest.mark.slow
 def test_a_chat_without_a_schedule_can_be_refreshed(collected):
     about = configured(collected.servers)
     loose = Configured(name=about.name, hashtags=about.hashtags, source=about.source)

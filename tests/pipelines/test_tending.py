@@ -106,6 +106,7 @@ def test_what_is_kept_of_a_job_outside_the_archive_is_numbers(place):
     assert PRIVATE not in json.dumps(counts)
 
 
+@pytest.mark.slow
 def test_a_source_that_failed_is_due_again_alone(place, servers):
     servers["bluesky"].meet(Dead(0))
     [job] = due(place)
@@ -138,6 +139,7 @@ def test_a_stale_duplicate_ends_at_once_and_asks_nothing(place, servers):
     assert [server.log for server in servers.values()] == [[], [], []]
 
 
+@pytest.mark.slow
 def test_five_at_once_do_it_once(place, config, tmp_path, world):
     [job] = due(place)
     found = []
@@ -157,6 +159,7 @@ def test_five_at_once_do_it_once(place, config, tmp_path, world):
     assert len(query(open_archive(tmp_path), "SELECT * FROM runs")) == 3
 
 
+@pytest.mark.slow
 def test_a_running_session_is_polled_and_at_its_end_swept(place):
     config, archive, world = place
     world.moment = START - 20 * MINUTE  # five minutes before it opens
@@ -218,6 +221,7 @@ def test_whoever_follows_a_session_stops_when_asked_and_leaves_the_sweep_to_the_
     assert [job.step for job in due(place)] == ["sweep"]
 
 
+@pytest.mark.slow
 def test_after_months_of_silence_what_the_networks_still_answer_for_is_collected(place, tmp_path):
     _, archive, world = place
     world.moment = START + timedelta(days=20)

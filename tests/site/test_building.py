@@ -153,6 +153,7 @@ def test_several_processes_make_the_same_site(tmp_path):
     assert tree(folder / "two") == tree(folder / "site")
 
 
+@pytest.mark.slow
 def test_links_of_many_months_and_pages_are_as_if_made_anew(tmp_path, monkeypatch):
     monkeypatch.setattr("knowarchive.site.pages.MONTHLY", 3)
     folder = make(tmp_path)

@@ -69,6 +69,7 @@ def large(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_at_least_eight_of_the_first_ten_hits_are_those_of_the_room(large):
     folder, index, queries = large
     answers = ask(folder / "site", queries=queries)["answers"]

@@ -81,6 +81,7 @@ def make_whole(folder):
     return folder / "whole"
 
 
+@pytest.mark.slow
 def test_a_build_that_stops_while_it_moves_pages_is_ended_by_the_next(folder, monkeypatch):
     build(folder)
     add(folder, 1)

@@ -119,6 +119,7 @@ def test_killed_at_fifty_moments_and_started_again_it_ends_as_if_never_killed(tm
     kill_many(tmp_path, source, MORE_KILLS, seed=2)
 
 
+@pytest.mark.slow
 def test_killed_many_times_in_a_row_it_still_ends_as_if_never_killed(tmp_path, source):
     path, expected, _, files = source
     configure(tmp_path)
@@ -127,6 +128,7 @@ def test_killed_many_times_in_a_row_it_still_ends_as_if_never_killed(tmp_path, s
     check_after_a_kill(tmp_path, path, expected)
 
 
+@pytest.mark.slow
 def test_compaction_killed_half_way_leaves_the_same_posts(tmp_path, source):
     path, expected, *_ = source
     configure(tmp_path)
@@ -200,7 +202,7 @@ def slow(*values):
 
 
 @pytest.mark.parametrize("kind", ["data", "entry"])
-@pytest.mark.parametrize("table", ["payloads", "posts", *map(slow, ("accounts", "reposts", "runs"))])
+@pytest.mark.parametrize("table", ["posts", *map(slow, ("payloads", "accounts", "reposts", "runs"))])
 def test_the_newest_file_of_a_table_cut_short_is_imported_again(tmp_path, imported, table, kind):
     source = random.Random(f"{table} {kind}")
     path = newest(tmp_path / "archive" / table, kind)

@@ -277,6 +277,7 @@ def test_an_archive_from_before_there_were_erasures_can_be_compacted_and_erased_
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
+@pytest.mark.slow
 def test_erasing_any_posts_leaves_every_other_record_as_it_was(generated_archives, tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("any") / "copy"
     shutil.copytree(data.draw(st.sampled_from(generated_archives)), folder)

@@ -290,6 +290,7 @@ def test_old_files_that_cannot_be_deleted_are_a_storage_error(archive, monkeypat
         archive.vacuum()
 
 
+@pytest.mark.slow
 def test_two_that_maintain_at_once_do_no_harm(tmp_path):
     fill(open_archive(tmp_path), 5)
     before = contents(open_archive(tmp_path))
@@ -488,6 +489,7 @@ LIMITED = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE
 
 
 @pytest.mark.parametrize("kilobytes", [30, *map(slow, (0, 100))])
+@pytest.mark.slow
 def test_a_file_that_cannot_grow_stops_the_import_and_leaves_all_as_it_was(tmp_path, kilobytes):
     configure(tmp_path)
     archive = open_archive(tmp_path)
@@ -572,6 +574,7 @@ def test_errors_of_storage_are_errors_of_the_program():
     assert NOW.tzinfo is not None
 
 
+@pytest.mark.slow
 def test_a_month_that_has_come_to_lie_in_many_files_is_joined_after_a_run_and_posts_stay_the_same(tmp_path):
     archive = open_archive(tmp_path)
     for number in range(SMALL_FILES + 1):
