@@ -38,7 +38,7 @@ def test_one_session_is_one_file_by_its_ending_and_told_as_json(own_demo, run):
         "export", "lanternkm", "--session", "2023-03-08", "--format", "jsonl", "--output", "march.jsonl", "--json"
     )
     told = result.json
-    lines = (demo / "march.jsonl").read_text().splitlines()
+    lines = (own_demo / "march.jsonl").read_text().splitlines()
     assert told["rows"] == {"posts": len(lines)}
     assert [file["name"] for file in told["files"]] == ["march.jsonl"]
     assert all(json.loads(line)["created_at"].startswith("2023-03-0") for line in lines)
