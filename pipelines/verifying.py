@@ -147,7 +147,7 @@ def _payloads(archive: Archive, reading: _Reading) -> Check:
 
 def _origins(archive: Archive) -> Check:
     """Every observation came from a payload that is there."""
-    with archive.connect(alone=True) as con:
+    with archive.connect() as con:
         archive.create_views(con)
         posts, orphans = con.sql(queries.ORPHANS).fetchall()[0]
     if orphans:
@@ -180,7 +180,7 @@ def _index(config: Config, archive: Archive) -> Check:
         return Check("ok", "index", "there is none yet; the first search builds it")
     if not is_current(config):
         return Check("warning", "index", "is behind the archive; the next search, or knowarchive index, brings it up")
-    with archive.connect(alone=True) as con:
+    with archive.connect() as con:
         archive.create_views(con)
         [(posts,)] = con.sql("SELECT count(*) FROM posts").fetchall()
     if index.searcher.num_docs != posts:

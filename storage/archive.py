@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -72,6 +73,7 @@ class Archive:
         self.url = url
         self.state = state
         self._duckdb: DuckDBPyConnection | None = None
+        self._opening = threading.Lock()
         self._held: dict[str, frozenset[tuple[str, str | None]]] = {}  # payloads, by the data file that has them
         self.gate = Gate(state, url)
         self._scratch = Scratch(state / "scratch")
@@ -93,27 +95,34 @@ class Archive:
         """A DuckDB connection in UTC, of bounded memory, with temporary tables of its own.
 
         Args:
-            alone: share nothing with other connections, so that it can be locked down, or used by another thread.
+            alone: share nothing with other connections, so that it can be locked down or set up otherwise. Making
+                a database costs more than the small work of most connections.
         """
         import duckdb
 
-        database = None if alone else self._duckdb
-        if database is None:
-            database = duckdb.connect(":memory:")
-            database.execute(
-                f"SET GLOBAL TimeZone = 'UTC'; SET memory_limit = '{MEMORY_LIMIT}'; SET preserve_insertion_order = false; "
-                "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
-            )
-            database.execute("SET temp_directory = $folder", {"folder": str(self._scratch.spill)})
-            if not alone:
-                self._duckdb = database
-        con = database if alone else database.cursor()
+        if alone:
+            con = self._open_database()
+        else:
+            with self._opening:  # threads share it
+                self._duckdb = self._duckdb or self._open_database()
+            con = self._duckdb.cursor()
         try:
             yield con
         except duckdb.Error as error:
             raise StorageError(f"{self.url}: {' '.join(str(error).split())}") from error
         finally:
             con.close()
+
+    def _open_database(self) -> "DuckDBPyConnection":
+        import duckdb
+
+        database = duckdb.connect(":memory:")
+        database.execute(
+            f"SET GLOBAL TimeZone = 'UTC'; SET memory_limit = '{MEMORY_LIMIT}'; SET preserve_insertion_order = false; "
+            "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false"
+        )
+        database.execute("SET temp_directory = $folder", {"folder": str(self._scratch.spill)})
+        return database
 
     def scan(self, con: "DuckDBPyConnection", spec: Table, files: Sequence[DataFile], name: str) -> None:
         """Make the rows of some files of a table a view called `name`."""
@@ -277,13 +286,13 @@ class Archive:
         for spec in TABLES.values():
             source = f"{spec.name}_observations" if spec.is_observations else f"{spec.name}_rows"
             self.scan(con, spec, self.tables[spec.name].files(), source)
-        con.execute(f"CREATE VIEW posts AS {queries.merged_posts('posts_observations')}")
-        con.execute(f"CREATE VIEW accounts AS {queries.merged_accounts('accounts_observations')}")
-        con.execute(f"CREATE VIEW reposts AS {queries.merged_reposts('reposts_observations')}")
-        con.execute(f"CREATE VIEW payloads AS {queries.DISTINCT_PAYLOADS.format(source='payloads_rows')}")
-        con.execute(f"CREATE VIEW quarantine AS {queries.DISTINCT_QUARANTINE.format(source='quarantine_rows')}")
-        con.execute("CREATE VIEW runs AS SELECT * FROM runs_rows")
-        con.execute("CREATE VIEW erasures AS SELECT * FROM erasures_rows")
+        con.execute(f"CREATE TEMP VIEW posts AS {queries.merged_posts('posts_observations')}")
+        con.execute(f"CREATE TEMP VIEW accounts AS {queries.merged_accounts('accounts_observations')}")
+        con.execute(f"CREATE TEMP VIEW reposts AS {queries.merged_reposts('reposts_observations')}")
+        con.execute(f"CREATE TEMP VIEW payloads AS {queries.DISTINCT_PAYLOADS.format(source='payloads_rows')}")
+        con.execute(f"CREATE TEMP VIEW quarantine AS {queries.DISTINCT_QUARANTINE.format(source='quarantine_rows')}")
+        con.execute("CREATE TEMP VIEW runs AS SELECT * FROM runs_rows")
+        con.execute("CREATE TEMP VIEW erasures AS SELECT * FROM erasures_rows")
 
     # Writing
 

@@ -184,7 +184,7 @@ class Staging:
             write.result()
         self._archive.store_quarantined(self._quarantined, self._now)
         pa.default_memory_pool().release_unused()  # what reading took, before DuckDB takes its share
-        others = [self._pool.submit(self._store, buffer, alone=True) for buffer in (self._accounts, self._reposts)]
+        others = [self._pool.submit(self._store, buffer) for buffer in (self._accounts, self._reposts)]
         new, changed = self._store(self._posts)
         for other in others:
             other.result()
@@ -265,7 +265,7 @@ class Staging:
         con.register("sources", pa.Table.from_pylist(sources, schema=SOURCES))
         con.execute(queries.staged(buffer.table, "spilled", "in_memory", "sources"))
 
-    def _store(self, buffer: _Buffer, *, alone: bool = False) -> tuple[int, int]:
+    def _store(self, buffer: _Buffer) -> tuple[int, int]:
         """Fold what was staged, leave out what is known, write and commit the rest. Returns (new, changed)."""
         if not buffer.rows:
             return 0, 0
@@ -273,7 +273,7 @@ class Staging:
         by_month = buffer.months(self._moments())
         names = {f"{month:%Y-%m}" for month in by_month}
         added, new, changed = [], 0, 0
-        with self._archive.connect(alone=alone) as con:
+        with self._archive.connect() as con:
             self._register(con, buffer)
             for since, until in _spans(by_month, _rows_at_once(table)):
                 live = [file for file in stored.files(since, until) if file.month in names]

@@ -60,7 +60,7 @@ def store_runs(archive, payloads, *, accounts=(), reposts=(), chat=None, now=NOW
 
 
 def query(archive, sql):
-    with archive.connect(alone=True) as con:
+    with archive.connect() as con:
         archive.create_views(con)
         return con.sql(sql).to_arrow_table().to_pylist()
 
@@ -78,7 +78,7 @@ def _by_key(found, view):
 
 def contents(archive):
     """Everything that two archives of the same posts have in common."""
-    with archive.connect(alone=True) as con:
+    with archive.connect() as con:
         archive.create_views(con)
         held = {view: _by_key(con.sql(MERGED.format(view)).to_arrow_table().to_pylist(), view) for view in VIEWS}
         held["payloads"] = set(con.sql("SELECT payload_id FROM payloads").to_arrow_table()["payload_id"].to_pylist())

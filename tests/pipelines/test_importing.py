@@ -265,7 +265,7 @@ def test_a_record_that_cannot_be_understood_is_quarantined_once_and_stops_nothin
     assert (result.status, result.outcome.seen, result.outcome.quarantined) == ("incomplete", 30, 1)
     import_path(archive, path)
     archive.maintain()
-    with archive.connect(alone=True) as con:
+    with archive.connect() as con:
         archive.create_views(con)
         [row] = con.sql("SELECT origin, position, reason, payload_id FROM quarantine").to_arrow_table().to_pylist()
     assert (row["origin"], row["position"]) == ("odd.jsonl", 4)
