@@ -26,6 +26,7 @@ demo: venv ## a small chat of invented people: an archive and transcripts to pla
 	@echo "Open demo/transcripts/2026-03-11.html in a browser, or ask the archive:"
 	@echo "  cd demo && ../.venv/bin/knowarchive transcript lanternkm 2026-03-11"
 
+test: export PYTHONDONTWRITEBYTECODE := # where it is set, every command that a test starts compiles us anew
 test: venv ## the default tests
 	$(BIN)/pytest -q -n 2 --dist worksteal
 

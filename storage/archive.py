@@ -4,7 +4,7 @@ import contextlib
 import logging
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -186,7 +186,8 @@ class Archive:
             since, until = around - CONTEXT_REACH, around + timedelta(days=1)
             self.scan(con, POSTS, self.tables["posts"].files(since, until), "stored")
             con.register("wanted", pa.table({"uid": pa.array(uids, pa.string())}))
-            rows = con.sql(queries.merged_posts("stored", "uid IN (SELECT uid FROM wanted)")).to_arrow_table()
+            con.execute(queries.chosen("stored", "uid IN (SELECT uid FROM wanted)"))
+            rows = self._merge_chosen(con, POSTS, queries.merged_posts)
         return sorted(columns.posts_from(rows), key=lambda post: (post.created_at, post.uid))
 
     def accounts(
@@ -198,7 +199,8 @@ class Archive:
         with self.connect() as con:
             self.scan(con, ACCOUNTS, self.tables["accounts"].files(since, until), "stored")
             con.register("wanted", pa.table({"uid": pa.array(uids, pa.string())}))
-            rows = con.sql(queries.merged_accounts("stored", "uid IN (SELECT uid FROM wanted)")).to_arrow_table()
+            con.execute(queries.chosen("stored", "uid IN (SELECT uid FROM wanted)"))
+            rows = self._merge_chosen(con, ACCOUNTS, queries.merged_accounts)
         return {account.uid: account for account in columns.accounts_from(rows)}
 
     def wishes(self) -> dict[str, str]:
@@ -230,11 +232,16 @@ class Archive:
             self.scan(con, ACCOUNTS, self.tables["accounts"].files(), "stored")
             return [uid for (uid,) in con.sql(queries.RENAMED_SINCE, params={"since": moment}).fetchall()]
 
-    def _merged(self, spec: Table, merge: Any, since: datetime, until: datetime) -> pa.Table:
+    def _merged(self, spec: Table, merge: Callable[..., str], since: datetime, until: datetime) -> pa.Table:
         with self.connect() as con:
             self.scan(con, spec, self.tables[spec.name].files(since, until), "stored")
-            con.execute(queries.window(spec, "stored"), {"since": since, "until": until})
-            return con.sql(merge("windowed")).to_arrow_table()
+            con.execute(queries.chosen("stored", queries.within(spec)), {"since": since, "until": until})
+            return self._merge_chosen(con, spec, merge)
+
+    def _merge_chosen(self, con: "DuckDBPyConnection", spec: Table, merge: Callable[..., str]) -> pa.Table:
+        """Merge the rows in `chosen`. To plan a merge takes longer than most windows' work: only where there is any."""
+        is_distinct = not folding.count(con, queries.count_repeated(spec, "chosen"))
+        return con.sql(merge("chosen", is_distinct=is_distinct)).to_arrow_table()
 
     def runs(self, since: datetime | None = None, until: datetime | None = None) -> list[Run]:
         """The ledger's lines about windows that overlap [since, until), oldest first."""

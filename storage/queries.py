@@ -229,7 +229,7 @@ def batch_of_stretch(table: Table) -> str:
         stated = "(stated_at IS NULL OR (stated_at >= $since AND stated_at < $until))"
     return f"""
     CREATE OR REPLACE TEMP TABLE batch AS
-    SELECT * EXCLUDE (stated_at) FROM staged WHERE {_within(table)} AND {stated}
+    SELECT * EXCLUDE (stated_at) FROM staged WHERE {within(table)} AND {stated}
     """
 
 
@@ -238,7 +238,7 @@ def known(table: Table) -> tuple[str, str]:
     key = table.key
     return (
         f"""CREATE OR REPLACE TEMP TABLE same AS
-            SELECT * FROM stored WHERE {_within(table)} AND {key} IN (SELECT {key} FROM batch)""",
+            SELECT * FROM stored WHERE {within(table)} AND {key} IN (SELECT {key} FROM batch)""",
         f"CREATE OR REPLACE TEMP TABLE known AS {fold_equal(table, 'same')}",
     )
 
@@ -257,11 +257,11 @@ def batch_of_stored(table: Table) -> tuple[str, str]:
 
 def batch_replacing(table: Table) -> tuple[str, str, str]:
     """The view `batch`: what is staged and all of `stretch`, which is stored now, but for `replayed` payloads."""
-    names, within = _names(table.columns), _within(table)
+    names, ours = _names(table.columns), within(table)
     return (
-        f"CREATE OR REPLACE TEMP TABLE stretch AS SELECT {names} FROM stored WHERE {within}",
+        f"CREATE OR REPLACE TEMP TABLE stretch AS SELECT {names} FROM stored WHERE {ours}",
         f"""CREATE OR REPLACE TEMP TABLE united AS
-            SELECT {names} FROM staged WHERE {within}
+            SELECT {names} FROM staged WHERE {ours}
             UNION ALL SELECT {names} FROM stretch ANTI JOIN replayed USING (payload_id)""",
         "CREATE OR REPLACE TEMP VIEW batch AS SELECT *, rowid AS row FROM united",
     )
@@ -409,12 +409,18 @@ def in_shape(name: str) -> str:
     """
 
 
-def window(table: Table, source: str) -> str:
-    """A temporary table `windowed` of the rows in [$since, $until)."""
-    return f"CREATE OR REPLACE TEMP TABLE windowed AS SELECT * FROM {source} WHERE {_within(table)}"
+def chosen(source: str, where: str) -> str:
+    """A temporary table `chosen` of the rows that satisfy a condition."""
+    return f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT * FROM {source} WHERE {where}"
 
 
-def _within(table: Table) -> str:
+def count_repeated(table: Table, source: str) -> str:
+    """How many rows there are besides the first of every key."""
+    return f"SELECT count({table.key}) - count(DISTINCT {table.key}) FROM {source}"
+
+
+def within(table: Table) -> str:
+    """The condition that a row is of a stretch of time. Bound: $since, $until."""
     return f"{table.month_of} >= $since AND {table.month_of} < $until"
 
 

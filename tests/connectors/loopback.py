@@ -107,6 +107,7 @@ class Loopback:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # which makes every answer wait 40 ms for its second half
 
             def do_GET(self):
                 loopback.handle(self)
