@@ -19,7 +19,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.helpers import Helpers
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "data" / "critlib"
@@ -96,10 +99,17 @@ def _short(value: Any) -> str:
 
 def measure_import(file: str, archive: str, format_name: str) -> dict[str, Any]:
     """Import a file into a new archive; compare with decoding alone."""
-    from pipelines.importing import ImportSource, import_file
-    from pipelines.understanding import processors
+    from pipelines.helpers import Helpers, processors
 
     _warm_up()
+    with Helpers(processors() - 1, "pipelines.understanding") as helpers:
+        helpers.start()  # as the command does for such a file, while it starts itself
+        return _measure_import(file, archive, format_name, helpers)
+
+
+def _measure_import(file: str, archive: str, format_name: str, helpers: "Helpers") -> dict[str, Any]:
+    from pipelines.importing import ImportSource, import_file
+
     records, before = _decode(Path(file), format_name)
     store = _archive(archive)
     start, used = time.perf_counter(), time.process_time()
@@ -111,19 +121,19 @@ def measure_import(file: str, archive: str, format_name: str) -> dict[str, Any]:
         helper_peak = max(helper_peak, _helpers_peak())
         together = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + helper_peak
 
-    result = import_file(store, source, now=lambda: datetime.now(UTC), processes=processors(), on_progress=watch)
+    result = import_file(store, source, now=lambda: datetime.now(UTC), helpers=helpers, on_progress=watch)
     wall, used = time.perf_counter() - start, time.process_time() - used
     _, after = _decode(Path(file), format_name)
     assert result.outcome is not None
     assert result.outcome.seen == records
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    helpers = resource.getrusage(resource.RUSAGE_CHILDREN)
+    others = resource.getrusage(resource.RUSAGE_CHILDREN)
     total, payloads = _bytes(Path(archive)), _bytes(Path(archive) / "payloads")
     return {
         "posts_per_second": records / wall,
         "decoding_per_second": records / ((before + after) / 2),
         "ratio": (before + after) / 2 / wall,
-        "cpu_us_per_post": (used + helpers.ru_utime + helpers.ru_stime) / records * 1e6,
+        "cpu_us_per_post": (used + others.ru_utime + others.ru_stime) / records * 1e6,
         "peak_mb": memory / 1024,
         "helper_peak_mb": helper_peak,
         "peak_together_mb": max(together, memory / 1024),  # helpers end before what was read is folded

@@ -15,6 +15,7 @@ from knowarchive.errors import ConfigError, KnowarchiveError, ReadError, Storage
 from knowarchive.model import Quarantined
 from pipelines.erasing import erase_learnt
 from pipelines.forgetting import forget_meanwhile
+from pipelines.helpers import Helpers
 from pipelines.remembering import open_memory
 from pipelines.understanding import understand_all
 from storage.archive import Archive, Run
@@ -62,7 +63,7 @@ def import_file(
     now: Callable[[], datetime],
     chat: str | None = None,
     format_name: str = "auto",
-    processes: int = 1,
+    helpers: Helpers | None = None,
     on_progress: Callable[[int, int], None] = lambda _bytes, _posts: None,
 ) -> Imported:
     """Import one file. One that cannot be read comes back as failed, so that it does not stop the next.
@@ -73,7 +74,7 @@ def import_file(
         now: the clock; aware.
         chat: the chat that everything in the file belongs to, hashtag or not.
         format_name: a key of `connectors.FORMATS`, or "auto" to find it by content.
-        processes: how many may compute (see `understand_all`).
+        helpers: processes that may compute too.
         on_progress: told after each payload: bytes read so far, posts seen so far.
 
     Raises:
@@ -98,7 +99,7 @@ def import_file(
                     source.path, stream=source.stream, origin=source.origin, format=format_name, on_progress=count
                 )
                 for record in understand_all(
-                    records, erased=frozenset(erased), memory=memory, stored=stored, processes=processes
+                    records, erased=frozenset(erased), memory=memory, stored=stored, helpers=helpers
                 ):
                     if isinstance(record, Quarantined):
                         staging.quarantine(record)

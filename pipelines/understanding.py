@@ -3,21 +3,21 @@
 What was erased from the archive is taken out of a payload here, before it is stored: nothing brings it back.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 
 import connectors
 from knowarchive.model import Mapped, Payload, Quarantined
+from pipelines.helpers import Helpers
 from pipelines.remembering import Memory, take_out
 from storage.preparing import Prepared, prepare
 
-WORTH_A_PROCESS = 64 << 20  # bytes of payloads; a helper is ready after about half a second, and what it is given waits
+WORTH_A_PROCESS = (
+    64 << 20
+)  # bytes of payloads, where nobody knew before how many would come: what helpers are given waits
 IN_FLIGHT = 3  # payloads that wait for one helper
 
 
@@ -76,7 +76,7 @@ def understand_all(
     erased: AbstractSet[str] = frozenset(),
     memory: Memory | None = None,
     stored: Callable[[Payload], tuple[Payload, int] | None] = lambda _payload: None,
-    processes: int = 1,
+    helpers: Helpers | None = None,
 ) -> Iterator[tuple[Prepared, int] | Quarantined]:
     """Understand payloads, in their order; what is no payload passes through.
 
@@ -85,45 +85,33 @@ def understand_all(
         erased: the uids of posts of which nothing may be stored.
         memory: the people of whom nothing may be stored.
         stored: what is left in the archive of a payload that lost records there, and how many it lost; None for others.
-        processes: how many may compute. Helpers are started when there is enough to do, as fresh interpreters: a
-            script that asks for more than one needs its `if __name__ == "__main__"`.
+        helpers: processes that may compute too; they are started when there is enough to do, if they are not yet.
     """
     waiting: deque[Future[tuple[Prepared, int]] | tuple[Prepared, int] | Quarantined] = deque()
     originals: deque[Payload | None] = deque()
     size = 0
-    with ExitStack() as stack:
-        pool: ProcessPoolExecutor | None = None
-        for record in records:
-            if isinstance(record, Quarantined):
-                waiting.append(record)
-                originals.append(None)
-            elif known := stored(record):
-                waiting.append((_prepared(record, *known, dropped=0).prepared, 0))
-                originals.append(None)
+    for record in records:
+        if isinstance(record, Quarantined):
+            waiting.append(record)
+            originals.append(None)
+        elif known := stored(record):
+            waiting.append((_prepared(record, *known, dropped=0).prepared, 0))
+            originals.append(None)
+        else:
+            size += len(record.body)
+            if helpers is not None and size > WORTH_A_PROCESS:
+                helpers.start()
+            unfinished = sum(isinstance(one, Future) and not one.done() for one in waiting)
+            if helpers is not None and helpers.is_started and unfinished < IN_FLIGHT * helpers.count:
+                waiting.append(helpers.submit(_understand_afar, record, erased, memory))
+                originals.append(record)
             else:
-                size += len(record.body)
-                if pool is None and processes > 1 and size > WORTH_A_PROCESS:
-                    pool = stack.enter_context(
-                        ProcessPoolExecutor(
-                            processes - 1, mp_context=get_context("spawn"), initializer=_ignore_interrupts
-                        )
-                    )
-                unfinished = sum(isinstance(one, Future) and not one.done() for one in waiting)
-                if pool is not None and unfinished < IN_FLIGHT * (processes - 1):
-                    waiting.append(pool.submit(_understand_afar, record, erased, memory))
-                    originals.append(record)
-                else:
-                    waiting.append(understand(record, erased, memory))  # rather than wait, this process helps
-                    originals.append(None)
-            while waiting and (not isinstance(waiting[0], Future) or waiting[0].done()):
-                yield _collect(waiting.popleft(), originals.popleft())
-        while waiting:
+                waiting.append(understand(record, erased, memory))  # rather than wait, this process helps
+                originals.append(None)
+        while waiting and (not isinstance(waiting[0], Future) or waiting[0].done()):
             yield _collect(waiting.popleft(), originals.popleft())
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    while waiting:
+        yield _collect(waiting.popleft(), originals.popleft())
 
 
 def _understand_afar(payload: Payload, erased: AbstractSet[str], memory: Memory | None) -> tuple[Prepared, int]:
@@ -147,10 +135,3 @@ def _collect(
         return result
     prepared, dropped = result.result()
     return (prepared if prepared.payload is not None else replace(prepared, payload=original)), dropped
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C is the parent's business; it ends its helpers."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

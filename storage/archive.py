@@ -100,18 +100,23 @@ class Archive:
         """
         import duckdb
 
-        if alone:
-            con = self._open_database()
-        else:
-            with self._opening:  # threads share it
-                self._duckdb = self._duckdb or self._open_database()
-            con = self._duckdb.cursor()
+        con = self._open_database() if alone else self._database().cursor()
         try:
             yield con
         except duckdb.Error as error:
             raise StorageError(f"{self.url}: {' '.join(str(error).split())}") from error
         finally:
             con.close()
+
+    def get_ready(self) -> None:
+        """Make the database that connections share: in a thread, while there is other work."""
+        with contextlib.suppress(Exception):  # whoever needs it meets the error again, and says so
+            self._database()
+
+    def _database(self) -> "DuckDBPyConnection":
+        with self._opening:  # threads share it
+            self._duckdb = self._duckdb or self._open_database()
+            return self._duckdb
 
     def _open_database(self) -> "DuckDBPyConnection":
         import duckdb

@@ -134,6 +134,7 @@ class Staging:
 
     def __enter__(self) -> Self:
         self._entered.enter_context(self._archive.gate.shared())
+        self._pool.submit(self._archive.get_ready)
         return self
 
     def __exit__(

@@ -16,8 +16,10 @@ from knowarchive.cli.progress import Progress
 from knowarchive.errors import ReadError, UsageError
 
 if TYPE_CHECKING:
-    from pipelines.importing import Imported, ImportSource
+    from pipelines.importing import Imported
 
+WORTH_HELPERS = 8 << 20  # bytes: of less, most is read before a helper is ready
+PACKED = 6  # bytes in a byte of a compressed file, about
 OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # a shell's `<(…)`: somebody writes to it
 KINDS = (
     (stat.S_ISFIFO, "a pipe"),
@@ -48,20 +50,24 @@ def command(context: Context, files: tuple[str, ...], format_name: str, chat: st
     """
     config = context.config  # before what is heavy, so that a mistake is said at once
     from connectors import FORMATS
-    from pipelines.importing import import_file
-    from pipelines.understanding import processors
-    from storage.archive import Archive
+    from pipelines.helpers import Helpers, processors
 
     if chat is not None:
         config.require_chat(chat)
     if format_name != "auto" and format_name not in FORMATS:
         raise UsageError(f"no format named {format_name!r}; there are: auto, {', '.join(FORMATS)}")
-    sources = _find_sources(files)
+    found = _find_files(files)
 
-    archive = Archive(config.archive_url, config.state_dir)
     results: list[Imported] = []
-    with Progress(quiet=as_json) as progress:
-        for source in sources:
+    with Helpers(processors() - 1, "pipelines.understanding") as helpers, Progress(quiet=as_json) as progress:
+        if _size(found) > WORTH_HELPERS:
+            helpers.start()  # they load what they need while this process does
+        from pipelines.importing import ImportSource, import_file
+        from storage.archive import Archive
+
+        archive = Archive(config.archive_url, config.state_dir)
+        for name, path in found:
+            source = ImportSource(name, path=path) if path else ImportSource(name, stream=sys.stdin.buffer)
             progress.begin(source.name, source.size)
             result = import_file(
                 archive,
@@ -69,7 +75,7 @@ def command(context: Context, files: tuple[str, ...], format_name: str, chat: st
                 now=lambda: datetime.now(UTC),
                 chat=chat,
                 format_name=format_name,
-                processes=processors(),
+                helpers=helpers,
                 on_progress=progress.advance,
             )
             results.append(result)
@@ -78,15 +84,17 @@ def command(context: Context, files: tuple[str, ...], format_name: str, chat: st
     return _summarise(results, as_json=as_json)
 
 
-def _find_sources(names: tuple[str, ...]) -> "list[ImportSource]":
-    """The files that are meant, each once, in the order given. None is opened before all are found."""
-    from connectors.files.reader import find_files
-    from pipelines.importing import ImportSource
+def _find_files(names: tuple[str, ...]) -> list[tuple[str, Path | None]]:
+    """The files that are meant, with what messages call them, each once, in the order given; no path: standard input.
 
-    found: dict[str, ImportSource] = {}
+    None is opened before all are found.
+    """
+    from connectors.files.reader import find_files
+
+    found: dict[str, tuple[str, Path | None]] = {}
     for name in names:
         if name == "-":
-            found.setdefault(name, ImportSource("standard input", stream=sys.stdin.buffer))
+            found.setdefault(name, ("standard input", None))
             continue
         path = Path(name)
         _check_kind(path)
@@ -94,8 +102,17 @@ def _find_sources(names: tuple[str, ...]) -> "list[ImportSource]":
         if not files:
             tell(f"knowarchive: {name}: no files in this folder")
         for one in files:
-            found.setdefault(os.path.realpath(one), ImportSource(one_line(str(one)), path=one))
+            found.setdefault(os.path.realpath(one), (one_line(str(one)), one))
     return list(found.values())
+
+
+def _size(found: list[tuple[str, Path | None]]) -> int:
+    """Bytes to read, as far as is known: packed ones are several each, and how many come through a pipe nobody knows."""
+    return sum(
+        path.stat().st_size * (1 if path.suffix in {".jsonl", ".json", ".csv"} else PACKED)
+        for _, path in found
+        if path is not None and path.is_file()
+    )
 
 
 def _check_kind(path: Path) -> None:

@@ -102,7 +102,7 @@ def sum_up(runs: Iterable[Run]) -> tuple[Source, ...]:
     """What the ledger knows, a line a source, in the order in which they were first used."""
     by_source: dict[str, list[Run]] = {}
     for run in sorted(runs, key=lambda run: (run.started_at, run.run_id)):
-        if run.kind != "replay":  # it brings nothing
+        if run.kind not in {"replay", "publish"}:  # which bring nothing
             by_source.setdefault(run.source, []).append(run)
     return tuple(_sum_up(name, own) for name, own in by_source.items())
 

@@ -20,6 +20,7 @@ from knowarchive.errors import ConfigError, UsageError
 from knowarchive.model import CONTENT
 from pipelines import forgetting
 from pipelines.forgetting import find, finish_forgetting, forget_person
+from pipelines.helpers import Helpers
 from pipelines.remembering import KEY, key_file
 from pipelines.replaying import replay
 from storage.archive import Archive
@@ -232,12 +233,10 @@ def test_nothing_brings_her_back(tmp_path):
     held = contents(archive)
     assert import_path(archive, path).outcome.new == 0
     assert contents(archive) == held
-    assert (
-        import_path(
-            archive, write_page(tmp_path, "later.jsonl", retrieved="2025-01-01T00:00:00+00:00"), processes=2
-        ).outcome.new
-        == 0
-    )
+    with Helpers(1) as helpers:
+        helpers.start()
+        later = write_page(tmp_path, "later.jsonl", retrieved="2025-01-01T00:00:00+00:00")
+        assert import_path(archive, later, helpers=helpers).outcome.new == 0
     again = contents(archive)
     assert {uid: row["text"] for uid, row in again["posts"].items()} == {
         uid: row["text"] for uid, row in held["posts"].items()

@@ -18,6 +18,7 @@ from connectors.base import Exchange
 from knowarchive.errors import ConflictError
 from knowarchive.model import CONTENT, Link, Payload
 from pipelines.erasing import erase_posts, finish_erasing
+from pipelines.helpers import Helpers
 from pipelines.understanding import understand
 from storage import schema
 from storage.erasure import Erasure, asked_for, unerased
@@ -171,8 +172,10 @@ def test_a_file_with_it_brings_nothing_back_and_is_known_again(archive, files):
 
 def test_a_new_archive_that_was_told_stores_nothing_of_it(archive, files):
     erase_posts(archive, [erasure()], now=NOW)
-    for path in files:
-        import_path(archive, path, processes=2)
+    with Helpers(1) as helpers:
+        helpers.start()
+        for path in files:
+            import_path(archive, path, helpers=helpers)
     assert on_disk(archive) == []
     assert f"x:{KEPT}" in rows(archive)
 

@@ -1,0 +1,81 @@
+"""Processes that compute beside this one, and end with it."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from importlib import import_module
+from multiprocessing.connection import wait
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Helpers:
+    """Fresh interpreters, each ready about half a second after `start`. Whoever closes them drops what they have not begun.
+
+    A script that uses them needs its `if __name__ == "__main__"`.
+
+    Args:
+        count: how many; with none, there is nothing to start.
+        modules: what each loads first, so that no work need wait for it; by name, as they may be slow to load here too.
+    """
+
+    def __init__(self, count: int, *modules: str) -> None:
+        self.count = count
+        self._modules = modules
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    @property
+    def is_started(self) -> bool:
+        return self._pool is not None
+
+    def start(self) -> None:
+        """Start them, unless they are there. Returns at once."""
+        if self._pool is None and self.count:
+            context = multiprocessing.get_context("spawn")  # to fork would copy locks that other threads hold
+            self._pool = ProcessPoolExecutor(self.count, mp_context=context, initializer=_begin, initargs=self._modules)
+            for _ in range(self.count):
+                self._pool.submit(_ready)
+
+    def submit(self, work: Callable[P, R], /, *args: P.args, **options: P.kwargs) -> Future[R]:
+        """Let a helper do something; `start` comes first."""
+        assert self._pool is not None
+        return self._pool.submit(work, *args, **options)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _begin(*modules: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business; it ends its helpers
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    for module in modules:
+        import_module(module)
+
+
+def _end_with(sentinel: int) -> None:
+    """End when the parent does, however it does: a helper whose parent was killed would wait for work for ever."""
+    wait([sentinel])
+    os._exit(0)
+
+
+def _ready() -> None:
+    pass
