@@ -323,6 +323,8 @@ class Archive:
                 fresh[key] = (payload, added)
         if fresh:
             stored.commit(stored.write(columns.payload_table(list(fresh.values()))))
+            with contextlib.suppress(StorageError):  # a run's pages come one by one, and each makes the log longer
+                stored.checkpoint()
 
     def _held_in(self, file: DataFile) -> frozenset[tuple[str, str | None]]:
         """The payloads in a data file, by id and chat. A file never changes, and a run that adds pages asks at each."""

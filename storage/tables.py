@@ -34,7 +34,7 @@ log = logging.getLogger("knowarchive.storage")
 FAST_LEVEL, COMPACT_LEVEL = 3, 12  # of zstd: an import must be quick, what it leaves behind small
 PACKED = "packed-"  # begins the names of files that maintenance wrote
 COMMIT_TRIES = 8
-CHECKPOINT_EVERY = 50  # log entries; opening reads those since the last checkpoint
+CHECKPOINT_EVERY = 20  # log entries; whoever opens the table, or adds to it, reads those since the last checkpoint
 ROW_GROUP_BYTES = 32 << 20  # before compression; readers hold a row group of payloads whole
 NO_MONTH = "0000-00"
 DIGEST = 32  # hexadecimal digits of its SHA-256 in the name of a data file, after a part that makes it the only one
@@ -217,7 +217,8 @@ class StoredTable:
         removals = [RemoveAction(f.path, data_change, now, f.size, {"month": f.month}) for f in removed]
         additions = [AddAction(**{**vars(action), "data_change": data_change}) for action in added]
         for attempt in range(1, COMMIT_TRIES + 1):
-            delta = self.open()
+            # What only adds is at odds with nobody, whatever others did since: delta-rs puts it after theirs.
+            delta = (None if removed else self._delta) or self.open()
             if delta is None:
                 raise StorageError(f"{self.uri}: the table is gone; was the archive moved while it was written?")
             if removed:
@@ -285,7 +286,7 @@ class StoredTable:
         Raises:
             StorageError: the sum cannot be written; the log itself is whole.
         """
-        delta = self.open()
+        delta = self._delta or self.open()  # a few entries more or less do not matter
         if delta is None or delta.version() < CHECKPOINT_EVERY:
             return
         newest = -1
@@ -297,6 +298,7 @@ class StoredTable:
             return
         try:
             delta.create_checkpoint()
+            self._delta = None  # one that is opened now knows of it, and is the quicker
             if self.folder:
                 folder = self.folder / "_delta_log"
                 for path in folder.glob("*.checkpoint*.parquet"):
