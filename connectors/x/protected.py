@@ -10,9 +10,9 @@ import msgspec
 from connectors.refusals import FAILURES
 from knowarchive.model import Payload
 
-#: How the two APIs, and tools that rewrite their output, spell it. Searching bytes costs next to nothing.
-_MARKS = (b'"protected": true', b'"protected":true')
-_WIDE_MARK = b'"protected" '  # only documents that people laid out put a space there
+_MARK = b'"protected"'
+#: How the two APIs, and tools that rewrite their output, say that somebody is not. To count bytes costs next to nothing.
+_HARMLESS = (b'"protected": false', b'"protected":false')
 _NESTED_V1 = ("retweeted_status", "quoted_status")
 _LISTS = ("tweets", "posts")
 
@@ -39,7 +39,7 @@ def screen(payload: Payload) -> tuple[Payload, int]:
 
 def screen_document(payload: Payload) -> tuple[Payload, int]:
     """Drop the posts of protected accounts from a document that is one JSON value."""
-    if not (_suspicious(payload.body) or _WIDE_MARK in payload.body):
+    if not _suspicious(payload.body):
         return payload, 0
     rest, dropped = screen_record(payload.body)
     if not dropped:
@@ -62,7 +62,8 @@ def screen_record(record: bytes) -> tuple[bytes | None, int]:
 
 
 def _suspicious(body: bytes) -> bool:
-    return any(mark in body for mark in _MARKS)
+    """Whether anything is said of protection but, in the usual ways, that there is none."""
+    return body.count(_MARK) > sum(body.count(spelling) for spelling in _HARMLESS)
 
 
 def _screen_value(value: Any) -> tuple[Any, int]:

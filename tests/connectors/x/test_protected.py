@@ -61,6 +61,15 @@ def test_lines_of_protected_accounts_are_dropped(compact):
     assert [post.uid for post in map_payload(screened).posts] == ["x:580000000000000001", "x:580000000000000003"]
 
 
+@pytest.mark.parametrize("said", [b'"protected" : true', b'"protected":\t true', b'"protected": "true"'])
+def test_however_it_is_spelled(said):
+    line = json.dumps(v1(2, protected=True)).encode().replace(b'"protected": true', said)
+    assert said in line
+    body = b"\n".join([json.dumps(v1(1, protected=False)).encode(), line])
+    screened, dropped = screen(Payload(format="x-v1-jsonl", origin="o", body=body, items=2))
+    assert (dropped, [post.uid for post in map_payload(screened).posts]) == (1, ["x:580000000000000001"])
+
+
 def test_flattened_posts_lose_what_they_refer_to_and_keep_the_reference():
     inner = {"type": "quoted", **v2(2, "8"), "author": {"id": "8", "username": "bo", "protected": True}}
     outer = {**v2(1, "7"), "author": {"id": "7", "username": "ada"}, "referenced_tweets": [inner]}
