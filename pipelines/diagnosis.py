@@ -13,6 +13,8 @@ from knowarchive.config import Config
 from knowarchive.errors import KnowarchiveError
 from pipelines.standing import LOW_DISK, nearest
 from storage.archive import Archive
+from storage.erasure import unerased
+from storage.forgetting import unfinished
 
 LIBRARIES = ("deltalake", "duckdb", "pyarrow", "msgspec")
 
@@ -60,6 +62,22 @@ def diagnose(config: Config) -> list[Check]:
         if crowded:
             finding += f"; {len(crowded)} months are in many pieces, join them with: knowarchive maintain"
         checks.append(Check("warning" if crowded else "ok", f"table {name}", finding))
+    checks += _unerased(archive)
+    return checks
+
+
+def _unerased(archive: Archive) -> list[Check]:
+    """What was to be erased and is not, because somebody stopped it."""
+    try:
+        posts, people = len(unerased(archive)), len(unfinished(archive))
+    except KnowarchiveError:
+        return []  # its tables have said so
+    checks = []
+    if posts:
+        checks.append(Check("warning", "erasures", f"{posts:,} posts are still to be erased; run: knowarchive refresh"))
+    if people:
+        finding = "somebody is not wholly forgotten yet; run: knowarchive forget --finish"
+        checks.append(Check("warning", "forgetting", finding))
     return checks
 
 
