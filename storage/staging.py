@@ -181,15 +181,20 @@ class Staging:
         """
         if self._payloads:
             self._write_payloads()
-        for write in self._writes:
-            write.result()
-        self._archive.store_quarantined(self._quarantined, self._now)
+        if self._quarantined:
+            self._await_payloads()
+            self._archive.store_quarantined(self._quarantined, self._now)
         pa.default_memory_pool().release_unused()  # what reading took, before DuckDB takes its share
         others = [self._pool.submit(self._store, buffer) for buffer in (self._accounts, self._reposts)]
         new, changed = self._store(self._posts)
         for other in others:
             other.result()
         return self._outcome(new, changed)
+
+    def _await_payloads(self) -> None:
+        """Wait until the payloads are stored: before anything is visible of what they say."""
+        for write in tuple(self._writes):
+            write.result()
 
     def finish_replacing(self) -> Outcome:
         """Like `finish`, but what these payloads were understood to say before is replaced, not added to."""
@@ -284,6 +289,7 @@ class Staging:
                 rows = con.sql(queries.in_order(table, "added")).to_arrow_table()
                 if rows.num_rows:
                     added += stored.write(rows.cast(table.schema))
+        self._await_payloads()
         stored.commit(added)
         return new, changed
 
