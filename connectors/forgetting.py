@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import msgspec
@@ -290,6 +291,15 @@ class Scrubber:
         """The ids of X by which a record may name the person."""
         return frozenset(one.removeprefix("x:").encode() for one in self._numbers)
 
+    def with_sentences(self, texts: Mapping[str, str]) -> Iterator[str]:
+        """Of texts, by whatever names them, those that hold a whole sentence of theirs; quick where few do."""
+        folded = {name: text.casefold() for name, text in texts.items()}
+        everything = "\n".join(folded.values())
+        present = [word for word in self._telling if word in everything]
+        for name, text in folded.items():
+            if any(word in text for word in present) and self.holds_sentence(texts[name]):
+                yield name
+
     def holds_sentence(self, text: str) -> bool:
         """Whether a text holds a whole sentence of theirs."""
         if self._telling.isdisjoint(_WORD.findall(text.casefold())):
@@ -369,23 +379,37 @@ def scrubber_of(person: Person, pseudonyms: Pseudonyms, platform: str = "", serv
     return Scrubber(person, pseudonyms, platform, server)
 
 
+@dataclass(frozen=True, slots=True)
 class Concerned:
-    """Tells cheaply whether bytes may name a person; it errs on that side. `also`: see `forget`."""
+    """Tells cheaply whether bytes may name a person; it errs on that side.
 
-    def __init__(self, scrub: Scrubber, also: AbstractSet[str] = frozenset()) -> None:
-        self.also = also
+    `needles`, in small letters, or `numbers` are in whatever names them; `also`: see `forget`.
+    """
+
+    needles: tuple[bytes, ...]
+    numbers: frozenset[bytes]
+    also: AbstractSet[str]
+
+    @classmethod
+    def of(cls, scrub: Scrubber, also: AbstractSet[str] = frozenset()) -> "Concerned":
+        """What is looked for of a scrubber's person."""
         numbers = scrub.numbers | {uid.removeprefix("x:").encode() for uid in also if uid.startswith("x:")}
         others = {uid.rpartition("/")[2].lower().encode() for uid in also if not uid.startswith("x:")}
         short = {number for number in numbers if len(number) < SURE_DIGITS}
         alone = numbers if len(numbers) <= FEW else short  # which is quicker for some than to list all numbers
-        self._needles = (*scrub.needles, *others, *alone)
-        self._numbers = numbers - alone
+        return cls((*scrub.needles, *others, *alone), frozenset(numbers - alone), also)
 
     def __call__(self, text: bytes) -> bool:
         low = text.lower()
-        if any(needle in low for needle in self._needles):
+        if any(needle in low for needle in self.needles):
             return True
-        return bool(self._numbers) and not self._numbers.isdisjoint(numbers_in(text))
+        return bool(self.numbers) and not self.numbers.isdisjoint(numbers_in(text))
+
+    def within(self, text: bytes) -> "Concerned":
+        """The same for parts of a text: what is not in all of it is looked for in none, and little of a person is."""
+        low = text.lower()
+        found = self.numbers.intersection(numbers_in(text)) if self.numbers else frozenset()
+        return Concerned((*(needle for needle in self.needles if needle in low), *found), frozenset(), self.also)
 
 
 def numbers_in(text: bytes) -> list[bytes]:

@@ -48,14 +48,14 @@ def forget(
 
 def may_name(payload: Payload, person: Person, pseudonyms: Pseudonyms) -> bool:
     """Whether a payload may name a person; quick, and wrong on that side alone."""
-    concerned = Concerned(scrubber_of(person, pseudonyms))
+    concerned = Concerned.of(scrubber_of(person, pseudonyms))
     return concerned(payload.body) or concerned(payload.head) or concerned(payload.origin.encode())
 
 
 def learn(payload: Payload, person: Person, pseudonyms: Pseudonyms) -> Person:
     """A person with all that a payload tells of them besides: posts of theirs, further names, what they say."""
     for _ in range(2):  # an id that stands beside a handle may be all that another record has
-        concerned = Concerned(scrubber_of(person, pseudonyms))
+        concerned = Concerned.of(scrubber_of(person, pseudonyms))
         if not concerned(payload.body + payload.head):
             break
         part = payload
@@ -77,7 +77,7 @@ def without(
 ) -> tuple[Payload, int]:
     """Like `forget`, where all that the payload tells of the person is known."""
     scrub = scrubber_of(person, pseudonyms, payload.format.partition("-")[0], server_of(payload))
-    concerned = Concerned(scrub, also)
+    concerned = Concerned.of(scrub, also)
     changes: dict[str, Any] = {}
     head = scrub_head(payload, scrub)
     if head != payload.head:
@@ -85,10 +85,11 @@ def without(
     if (origin := scrub(payload.origin)) != payload.origin:
         changes["origin"] = origin
     count = 0
-    if concerned(payload.body + payload.head):
+    here = concerned.within(payload.body + b"\n" + payload.head)
+    if here.needles:
         rest, count = connectors.redact(payload, _named(payload, person))
         scrubbed = scrub_table if payload.format == "x-csv" else scrub_json
-        body, touched = scrubbed(rest, scrub, concerned)
+        body, touched = scrubbed(rest, scrub, here)
         count = max(count, touched)
         if body != payload.body:
             changes["body"] = body

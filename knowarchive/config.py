@@ -129,6 +129,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     poll: str = "5m"
     refresh: tuple[str, ...] = (SAME_DAY, "1d", "7d", "30d")
     maintain: str = "FREQ=WEEKLY;BYDAY=SU;BYHOUR=4;BYMINUTE=0"  # in UTC
+    inbox: str = ""  # a folder whose files are imported; empty: none
     port: int = 4200  # of the embedded server, on loopback
     health: int = 4201  # where /healthz is answered, on loopback
 
@@ -156,6 +157,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What everybody may read on the site. `url` is where it will stand; `contact` is told to who wants a post gone."""
 
+    folder: str = "site"
     url: str = ""  # empty: no feeds, sitemap and previews, which need whole addresses
     title: str = ""
     contact: str = ""
@@ -180,6 +182,12 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return self.contact if "://" in self.contact or self.contact.startswith("mailto:") else f"mailto:{self.contact}"
 
 
+class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The reading room. `token_file` holds the token that it asks for, where $KNOWARCHIVE_WEB_TOKEN does not."""
+
+    token_file: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     archive: Archive
     chat: tuple[Chat, ...] = ()
@@ -187,6 +195,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limits: Limits = Limits()
     schedule: Policy = Policy()
     publish: Publish = Publish()
+    web: Web = Web()
     path: Path = DEFAULT_PATH
 
     def find_chat(self, name: str) -> Chat | None:
@@ -224,6 +233,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             return base.expanduser() / "knowarchive" / digest_of(self.archive_url)
         except RuntimeError as error:
             raise ConfigError(f"{self.path}: there is no home folder; set archive.state to a folder") from error
+
+    @property
+    def site_dir(self) -> Path:
+        """Where the site is built."""
+        return (self.path.parent / Path(self.publish.folder).expanduser()).absolute()
+
+    @property
+    def inbox_dir(self) -> Path | None:
+        """Whose files the schedule imports; None where no folder is watched."""
+        inbox = self.schedule.inbox
+        return (self.path.parent / Path(inbox).expanduser()).absolute() if inbox else None
+
+    @property
+    def token_path(self) -> Path | None:
+        """The file with the reading room's token; a relative one starts at the configuration."""
+        return self.path.parent / Path(self.web.token_file).expanduser() if self.web.token_file else None
 
     @property
     def overrides_path(self) -> Path:
@@ -357,6 +382,7 @@ _TABLES: dict[tuple[str, ...], type[msgspec.Struct]] = {
     ("person",): Identity,
     ("limits",): Limits,
     ("publish",): Publish,
+    ("web",): Web,
 }
 _HEADINGS = {
     (): "the top of the file",
@@ -369,6 +395,7 @@ _HEADINGS = {
     ("person",): "[[person]]",
     ("limits",): "[limits]",
     ("publish",): "[publish]",
+    ("web",): "[web]",
 }
 _EXAMPLES = {
     "archive": '[archive] with url = "archive"',
@@ -466,7 +493,7 @@ def _place(steps: Sequence[str | int], document: Mapping[str, Any]) -> str:
             one = document["person"][number]
             name = one.get("name") if isinstance(one, dict) else None
             return f'person "{name}"' if isinstance(name, str) else f"person {number + 1}"
-        case [("archive" | "limits" | "schedule" | "publish") as name]:
+        case [("archive" | "limits" | "schedule" | "publish" | "web") as name]:
             return f"[{name}]"
     return "the file"
 
@@ -515,6 +542,7 @@ def _check_publish(publish: Publish) -> None:
     for name in ("url", "title", "contact", "notice"):
         if CONTROL.search(getattr(publish, name).replace("\n", "")):
             raise ConfigError(f"publish.{name} holds a control character; write it anew")
+    _check_folder(publish.folder, 'publish.folder cannot be "{}"; write folder = "site"')
     address = _address(publish.url) if publish.url else None
     if publish.url and (address is None or address.scheme not in {"http", "https"} or not address.hostname):
         raise ConfigError(
@@ -530,6 +558,15 @@ def _check_publish(publish: Publish) -> None:
         raise ConfigError(f"publish.largest_page cannot be {publish.largest_page}; write {SMALLEST_PAGE} kB or more")
     for account in publish.opt_out:
         _check_account(account, "opt_out", "publish")
+
+
+def _check_folder(text: str, message: str) -> None:
+    try:
+        Path(text).expanduser()
+    except RuntimeError as error:  # "~" of somebody who is not here
+        raise ConfigError(message.format(text)) from error
+    if not text.strip() or CONTROL.search(text):
+        raise ConfigError(message.format(CONTROL.sub(" ", text)))
 
 
 def _check_chats(chats: Sequence[Chat]) -> None:
@@ -638,6 +675,8 @@ def _check_policy(policy: Policy) -> None:
     for name in ("port", "health"):
         if not 1 <= getattr(policy, name) <= 65535:
             raise ConfigError(f"[schedule]: {name} {getattr(policy, name)} is not between 1 and 65535")
+    if policy.inbox:
+        _check_folder(policy.inbox, '[schedule]: inbox cannot be "{}"; write inbox = "inbox"')
     if policy.port == policy.health:
         raise ConfigError(f"[schedule]: port and health are both {policy.port}; give each its own")
     try:

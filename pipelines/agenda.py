@@ -20,6 +20,10 @@ TRIES_OF_INCOMPLETE = 3  # what a network did not give three times it will not g
 BEFORE_MIDNIGHT = timedelta(minutes=30)  # when the last look within a UTC day is taken
 HORIZON: Mapping[str, timedelta] = {"x": timedelta(days=7)}  # how far back a network can be searched
 LONGEST_HORIZON = timedelta(days=30)
+PUBLISH = "publish"  # the ledger's kind of line about the site
+SITE_AGES = timedelta(
+    days=1
+)  # then it is looked at though nothing came in: wishes, corrections, posts not seen for long
 
 
 class Done(Protocol):
@@ -126,6 +130,33 @@ def missed(chats: Iterable[Chat], ledger: Iterable[Done], since: datetime, now: 
                 if now < lost_at or _swept(runs, window):
                     continue
                 yield Missed(chat.name, window, source.name, _why(runs, window), lost_at)
+
+
+def is_site_due(chats: Sequence[Chat], ledger: Iterable[Done], now: datetime) -> bool:
+    """Whether the site is to be brought up to date: something came in since, or it is a day old.
+
+    What polls of a running session bring waits for its sweep. After a failure it is tried again, later each time.
+    """
+    lines = sorted(ledger, key=lambda run: run.started_at)
+    builds = [run for run in lines if run.kind == PUBLISH]
+    good = [run for run in builds if run.status != "failed"]
+    failed = [run for run in builds if not good or run.started_at > good[-1].started_at]
+    if failed:
+        return _next_try(failed) <= now
+    news = [run for run in lines if run.kind != PUBLISH and (not good or run.finished_at > good[-1].started_at)]
+    by_name = {chat.name: chat for chat in chats}
+    if any(not _is_poll(run, by_name.get(run.chat or "")) for run in news):
+        return True
+    return bool(good) and now - good[-1].started_at >= SITE_AGES
+
+
+def _is_poll(run: Done, chat: Chat | None) -> bool:
+    """Whether a run collected a session that was still running."""
+    if chat is None or run.kind != "collect" or run.since is None:
+        return False
+    length = chat.length + sum(chat.margins, timedelta())
+    near = windows(chat, run.since - length, run.since + length)
+    return any(window.opens <= run.started_at < window.closes for window in near)
 
 
 def coming(chat: Chat, now: datetime, policy: Policy, count: int) -> list[Occurrence]:

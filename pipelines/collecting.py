@@ -22,6 +22,7 @@ from knowarchive.config import Chat, Config, Source
 from knowarchive.model import Payload, Post, is_forgotten
 from pipelines.erasing import erase_learnt
 from pipelines.forgetting import forget_meanwhile
+from pipelines.logs import about
 from pipelines.remembering import Memory, open_memory
 from pipelines.understanding import understand_page
 from storage.archive import Archive, Run
@@ -158,7 +159,7 @@ class SourceRun:
 
     def gather(self) -> Collected:
         """Do it, as far as the network and the limits allow."""
-        with self._archive.gate.shared():
+        with self._archive.gate.shared(), about(source=self._name):
             collected = self._gather()
         forget_meanwhile(self._archive, self._memory, now=self._surroundings.now())
         return collected

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,12 +19,24 @@ from knowarchive import __version__
 from knowarchive.config import Chat, digest_of
 from knowarchive.errors import KnowarchiveError, UsageError
 from knowarchive.model import NO_WISH, Post
+from pipelines.keys import KEY_BYTES, make_key_file
+from pipelines.pseudonymising import REFUSED, make_rewriting, tell_keys_apart
 from storage.archive import Archive, Run
 from storage.changes import Changes, changes, newest_version
 from storage.durable import sync
 from storage.exports import FORMATS, TABLES, Format, load_writer
 from storage.exports.as_payloads import write_payloads
-from storage.exports.package import DESCRIPTION, MARK, README, Export, File, describe, sum_up, write_readme
+from storage.exports.package import (
+    DESCRIPTION,
+    MARK,
+    README,
+    Export,
+    File,
+    describe,
+    sum_up,
+    without_names,
+    write_readme,
+)
 from storage.exports.rows import Rows, Selection
 from transcripts.model import Window
 from transcripts.sessions import select
@@ -40,6 +52,14 @@ class ExportError(KnowarchiveError):
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """A key of pseudonyms; `is_kept` if another export can have the same."""
+
+    secret: bytes = field(repr=False)
+    is_kept: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What to export. All that is None does not limit it.
 
@@ -52,6 +72,7 @@ class Request:
         uids: these posts.
         is_public: a file for everybody, see `forbids_bulk`.
         since_last: only what changed since the last export of the same.
+        pseudonyms: the key under which nobody is named but by pseudonyms.
     """
 
     format: str
@@ -62,6 +83,7 @@ class Request:
     uids: frozenset[str] | None = None
     is_public: bool = False
     since_last: bool = False
+    pseudonyms: Key | None = None
 
     @property
     def title(self) -> str:
@@ -82,6 +104,8 @@ class Request:
             "uids": sorted(self.uids) if self.uids is not None else None,
             "public": self.is_public,
         }
+        if self.pseudonyms is not None:
+            chosen["pseudonyms"] = tell_keys_apart(self.pseudonyms.secret) if self.pseudonyms.is_kept else "thrown away"
         return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -110,6 +134,21 @@ def forbids_bulk(consent: str) -> bool:
     Anything declared does, but that there is no wish: a word that this version does not know was meant somehow.
     """
     return consent != NO_WISH
+
+
+def choose_key(path: Path | None, output: Path) -> Key:
+    """The key of an export's pseudonyms: that in a file, which is made if there is none, or one that nobody keeps.
+
+    Raises:
+        ConfigError: what is in the file is no key.
+        StorageError: the file cannot be written.
+        UsageError: it would lie in the export.
+    """
+    if path is None:
+        return Key(secrets.token_bytes(KEY_BYTES), is_kept=False)
+    if path.resolve().is_relative_to(output.resolve()):
+        raise UsageError(f"{path}: is in the export that it is the key of; name a file elsewhere")
+    return Key(make_key_file(path, "name another place"), is_kept=True)
 
 
 def check_target(path: Path, form: Format, *, overwrite: bool) -> None:
@@ -180,6 +219,8 @@ def export(
     form = FORMATS[request.format]
     if request.format == "payloads" and (request.is_public or request.since_last):
         raise UsageError("payloads are whole, so they cannot be exported with --public or --since-last")
+    if request.pseudonyms is not None:
+        _check_pseudonyms(request, request.pseudonyms)
     check_target(path, form, overwrite=overwrite)
     made_at = now()
     last = _remembered(archive, request) if request.since_last else None
@@ -194,6 +235,7 @@ def export(
             table = next(table for table, name in form.files.items() if name == form.main)
             names = {table: path.resolve().name}
             counts = {table: counts[table]} if table else counts
+        sources = sum_up(run for run in archive.runs(*_bounds(request)) if _concerns(run, request.chat))
         described = Export(
             format=request.format,
             title=request.title,
@@ -208,7 +250,8 @@ def export(
             counts=counts,
             platforms=platforms,
             files=list(_list_files(draft, names, counts)),
-            sources=sum_up(run for run in archive.runs(*_bounds(request)) if _concerns(run, request.chat)),
+            sources=without_names(sources) if request.pseudonyms else sources,
+            is_pseudonymised=request.pseudonyms is not None,
         )
         (draft / DESCRIPTION).write_bytes(describe(described))
         (draft / README).write_text(write_readme(described), encoding="utf-8")
@@ -220,6 +263,21 @@ def export(
         shutil.rmtree(draft, ignore_errors=True)
     remember(archive, request, Last(made_at, versions, str(path.absolute())))
     return Exported(path, request.format, counts, described.files, described.changes_since)
+
+
+def _check_pseudonyms(request: Request, key: Key) -> None:
+    if (reason := REFUSED.get(request.format)) is not None:
+        fit = ", ".join(name for name in FORMATS if name not in REFUSED)
+        raise UsageError(f"{request.format} cannot be exported with --pseudonymise: {reason}; choose one of {fit}")
+    if request.is_public:
+        raise UsageError(
+            "--public and --pseudonymise do not go together: of X a file for everybody has ids alone, and what people "
+            "wrote leads to them; choose one"
+        )
+    if request.since_last and not key.is_kept:
+        raise UsageError(
+            "--since-last with --pseudonymise needs --key FILE: under another key nobody is called the same"
+        )
 
 
 # Choosing
@@ -240,6 +298,7 @@ def _selection(archive: Archive, request: Request, last: Last | None, versions: 
         choose=_chooser(archive, request),
         changes=found,
         is_forbidding=forbids_bulk if request.is_public else None,
+        rewriting=make_rewriting(archive, request.pseudonyms.secret) if request.pseudonyms else None,
     )
 
 

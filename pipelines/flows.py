@@ -8,15 +8,25 @@ import asyncio
 import logging
 import os
 import time
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
-from prefect.deployments import arun_deployment
-from prefect.states import Completed, Failed
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterExpectedStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import State, StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import flow_run
+from prefect.states import Completed, Crashed, Failed
 
 from connectors.base import Surroundings
 from knowarchive.config import Config, find_config, load_config
@@ -24,10 +34,12 @@ from knowarchive.errors import KnowarchiveError
 from pipelines.agenda import Job
 from pipelines.claims import claim
 from pipelines.collecting import surroundings_of
-from pipelines.logs import keep_secrets_out
+from pipelines.inbox import Pull, choose, find_pulls, take_in
+from pipelines.logs import FORMAT, about, keep_secrets_out, write_json_lines
 from pipelines.overrides import load_corrections
+from pipelines.publishing import is_due, publish_if_due
 from pipelines.reports import report_key, write_report
-from pipelines.scheduling import STOPPING
+from pipelines.scheduling import INBOX, SITE, STOPPING
 from pipelines.sessions import load_session
 from pipelines.telling import tell_people
 from pipelines.tending import Tended, agenda, attend, carry_out
@@ -37,7 +49,11 @@ from transcripts.build import build_transcript
 
 log = logging.getLogger("knowarchive.flows")
 keep_secrets_out(os.environ)  # a flow's process imports this module before anything else of ours
+if os.environ.get(FORMAT) == "json":
+    write_json_lines()
 
+UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED]
+STARTING = timedelta(minutes=5)  # a run that was taken by a worker and has not begun by then never will
 WAITS = [5.0, 30.0, 120.0]  # seconds before a step is done again that another process or a passing fault hindered
 
 
@@ -51,6 +67,9 @@ class _Workplace:
 
     def due(self, chat: str | None = None) -> list[Job]:
         return agenda(self.config, self.archive, datetime.now(UTC), chat)
+
+    def pulls(self) -> list[Pull]:
+        return choose(find_pulls(self.config), self.archive.runs(), datetime.now(UTC))
 
     def is_stopping(self) -> bool:
         return (self.config.state_dir / STOPPING).exists()
@@ -72,19 +91,21 @@ async def _may_succeed(_task: Any, _run: Any, state: State[Any]) -> bool:
       retry_delay_seconds=WAITS, retry_jitter_factor=0.5, retry_condition_fn=_may_succeed)  # fmt: skip
 async def tend_session(place: _Workplace, job: Job) -> Tended:
     """One job: a session polled, swept or refreshed at its sources."""
-    logger = get_run_logger()
-    try:
-        tended = await asyncio.to_thread(carry_out, place.config, place.archive, job, place.surroundings)
-    except Exception as error:
-        log.exception("%s", job.name)
-        raise _StepError(error) from None
-    logger.info("%s: %s", job.name, tended.skipped or tended.counts)
-    for result in tended.results:
-        if result.status != "done":
-            logger.warning("%s: %s is %s, see the ledger", job.name, result.source, result.status)
-    if job.step != "live" and not tended.skipped:
-        await _keep_report(place, job)
-    return tended
+    with about(run=str(flow_run.id), chat=job.chat.name, session=job.window.label):
+        logger = get_run_logger()
+        try:
+            tended = await asyncio.to_thread(carry_out, place.config, place.archive, job, place.surroundings)
+        except Exception as error:
+            log.exception("%s", job.name)
+            raise _StepError(error) from None
+        logger.info("%s: %s", job.name, tended.skipped or tended.counts)
+        for result in tended.results:
+            with about(source=result.source):
+                level = logging.INFO if result.status == "done" else logging.WARNING
+                logger.log(level, "%s: %s is %s, see the ledger", job.name, result.source, result.status)
+        if job.step != "live" and not tended.skipped:
+            await _keep_report(place, job)
+        return tended
 
 
 async def _keep_report(place: _Workplace, job: Job) -> None:
@@ -104,59 +125,161 @@ async def _keep_report(place: _Workplace, job: Job) -> None:
 
 @flow(name="collect", flow_run_name="collect {chat}", persist_result=False, log_prints=False)
 async def collect(chat: str) -> State[Any]:
-    """Follow a chat's running session to its end: polls, then a sweep. Skipped where no session is running."""
+    """Follow a chat's running session to its end, polls and a sweep, and do what else is due of the chat.
+
+    All work on a chat goes through its one deployment, of which one run is allowed at a time: so no two machines are at
+    the same session.
+    """
 
     async def work(place: _Workplace) -> list[Tended]:
         wanted = place.config.find_chat(chat)
         done: list[Tended] = []
-        with claim(place.config.state_dir, _following(chat)) as is_mine:
+        with claim(place.config.state_dir, f"follow {chat}") as is_mine:
             if wanted is None or not is_mine:
                 return done
             jobs = attend(wanted, place.config.schedule.poll_every, lambda: datetime.now(UTC), time.sleep,
                           lambda: place.due(chat), is_stopping=place.is_stopping)  # fmt: skip
             while (job := await asyncio.to_thread(next, jobs, None)) is not None:
                 done.append(await tend_session.with_options(task_run_name=job.name)(place, job))
+            done += await _tend_all(place, await asyncio.to_thread(place.due, chat))
         return done
 
-    return await _run(work, nothing="no session is running")
+    return await _run(work)
 
 
 @flow(name="catch up", flow_run_name="catch up", persist_result=False, log_prints=False)
 async def catch_up() -> State[Any]:
-    """Do whatever is due by the ledger: what an outage missed, what failed and may work now, refreshes."""
+    """See to whatever is due by the ledger: what an outage missed, what failed and may work now, refreshes.
+
+    The deployment of each chat that something is due of is woken; what has none is done here.
+    """
 
     async def work(place: _Workplace) -> list[Tended]:
-        jobs = await asyncio.to_thread(place.due)
-        for chat in {job.chat.name for job in jobs if job.step == "live"}:
-            with claim(place.config.state_dir, _following(chat)) as nobody_does:
-                pass
-            if nobody_does:  # a crash, an extra session, a late start: somebody has to
-                await arun_deployment(f"{collect.name}/{chat}", timeout=0, as_subflow=False)
-        later = [job for job in jobs if job.step != "live"]
-        done = [await tend_session.with_options(task_run_name=job.name)(place, job) for job in later]
-        await asyncio.to_thread(tell_people, place.config, place.archive, os.environ, datetime.now(UTC))
-        return done
+        by_chat: dict[str, list[Job]] = {}
+        for job in await asyncio.to_thread(place.due):
+            by_chat.setdefault(job.chat.name, []).append(job)
+        own = [job for chat, jobs in by_chat.items() if not await _wake(f"{collect.name}/{chat}") for job in jobs]
+        try:
+            return await _tend_all(place, own)
+        finally:
+            await asyncio.to_thread(tell_people, place.config, place.archive, os.environ, datetime.now(UTC))
 
-    return await _run(work, nothing="nothing is due")
+    return await _run(work)
+
+
+async def _tend_all(place: _Workplace, jobs: Iterable[Job]) -> list[Tended]:
+    """Do jobs one after the other, but for polls, which are whose who follows the session."""
+    done: list[Tended] = []
+    failed: list[_StepError] = []
+    for job in jobs:
+        if job.step == "live" or place.is_stopping():
+            continue
+        try:
+            done.append(await tend_session.with_options(task_run_name=job.name)(place, job))
+        except _StepError as error:  # the others are not to wait for it
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return done
 
 
 @flow(name="maintain", flow_run_name="maintain", persist_result=False, log_prints=False)
 async def maintain() -> State[Any]:
     """Fold and compact the archive, and delete the files that no reader needs any more."""
+
+    def step() -> State[Any]:
+        keep_up(_Workplace().archive)
+        return Completed()
+
+    return await _attempt(maintain.name, step)
+
+
+@flow(name="publish", flow_run_name="publish", persist_result=False, log_prints=False)
+async def publish() -> State[Any]:
+    """Bring the site up to date. Skipped where nothing is new."""
+
+    def step() -> State[Any]:
+        place = _Workplace()
+        counts = publish_if_due(place.config, place.archive, lambda: datetime.now(UTC))
+        if counts is None:
+            return Completed(name="Skipped", message="nothing is new")
+        return Completed(message=f"{counts['changed']} of {counts['files']} files changed")
+
+    return await _attempt(publish.name, step)
+
+
+@flow(name="import", flow_run_name="import", persist_result=False, log_prints=False)
+async def import_inbox() -> State[Any]:
+    """Import what is new in the inbox, one file after the other. Its files are called something by people: not here."""
+
+    def step() -> State[Any]:
+        place = _Workplace()
+        done, failed = 0, 0
+        with claim(place.config.state_dir, "import") as is_mine:
+            for pull in place.pulls() if is_mine else ():
+                try:
+                    log.info("%s: %s", pull.name, take_in(place.config, pull))
+                    done += 1
+                except KnowarchiveError:
+                    log.exception("%s", pull.name)
+                    failed += 1
+        message = f"{done} done, {failed} failed"
+        if failed:
+            return Failed(message=message)
+        return Completed(message=message) if done else Completed(name="Skipped", message="nothing is new")
+
+    state = await _attempt(import_inbox.name, step)
+    await _wake_others()
+    return state
+
+
+async def _wake(name: str) -> bool:
+    """Have a deployment run soon, by whoever is free, unless it runs or waits already. Returns whether there is one."""
+    async with get_client() as client:
+        try:
+            deployment = await client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            log.warning("there is no deployment %s; deploy it as prefect.yaml shows", name)
+            return False
+        at_it = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNFINISHED)),
+            expected_start_time=FlowRunFilterExpectedStartTime.model_validate({"before_": datetime.now(UTC)}),
+        )
+        busy = False
+        for run in await client.read_flow_runs(flow_run_filter=at_it, limit=100):
+            if run.state and run.state.is_pending() and datetime.now(UTC) - run.state.timestamp > STARTING:
+                await client.set_flow_run_state(run.id, Crashed(message="its worker ended before it began"), force=True)
+            else:
+                busy = True
+        if not busy:
+            await client.create_flow_run_from_deployment(deployment.id)
+    return True
+
+
+async def _wake_others() -> None:
+    """Wake what follows from a session or a file: importing, publishing. That it fails does not undo them."""
+    wanted: dict[str, Callable[[_Workplace], object]] = {
+        f"{import_inbox.name}/{INBOX}": lambda place: place.pulls(),
+        f"{publish.name}/{SITE}": lambda place: is_due(place.config, place.archive, datetime.now(UTC)),
+    }
+    for deployment, is_wanted in wanted.items():
+        try:
+            if await asyncio.to_thread(lambda: is_wanted(_Workplace())):  # noqa: B023 - it is awaited here
+                await _wake(deployment)
+        except Exception:  # whatever Prefect raises, too: it is asked again in five minutes
+            log.exception("%s", deployment)
+
+
+async def _attempt(what: str, step: Callable[[], State[Any]]) -> State[Any]:
     try:
-        await asyncio.to_thread(keep_up, _Workplace().archive)
+        return await asyncio.to_thread(step)
     except Exception as error:
-        log.exception("maintain")
+        log.exception("%s", what)
         return Failed(message=type(error).__name__)
-    return Completed()
 
 
-def _following(chat: str) -> str:
-    """The claim of whoever follows a chat's running session."""
-    return f"follow {chat}"
-
-
-async def _run(work: Any, *, nothing: str) -> State[Any]:
+async def _run(work: Callable[[_Workplace], Awaitable[list[Tended]]]) -> State[Any]:
     try:
         done = await work(_Workplace())
     except _StepError as error:  # its words are in the log already
@@ -164,6 +287,8 @@ async def _run(work: Any, *, nothing: str) -> State[Any]:
     except Exception as error:
         log.exception("a flow failed")
         return Failed(message=type(error).__name__)
+    finally:
+        await _wake_others()
     if not done or all(one.skipped for one in done):
-        return Completed(name="Skipped", message=nothing if not done else "done already")
+        return Completed(name="Skipped", message="nothing is due" if not done else "done already")
     return Completed(message=f"{sum(not one.skipped for one in done)} done")

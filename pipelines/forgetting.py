@@ -31,10 +31,10 @@ from knowarchive import __version__
 from knowarchive.config import Config
 from knowarchive.errors import ConflictError, StorageError, UsageError
 from pipelines.exporting import Last, exports_since
+from pipelines.keys import make_key_file
 from pipelines.overrides import rewrite_overrides
 from pipelines.remembering import (
     CHECK,
-    KEY_BYTES,
     NETWORKS,
     Memory,
     account_identity,
@@ -48,7 +48,6 @@ from pipelines.remembering import (
 )
 from pipelines.replaying import derive
 from storage.archive import Archive, Run
-from storage.durable import sync
 from storage.erasure import redact_payloads
 from storage.forgetting import (
     Sight,
@@ -241,21 +240,12 @@ def make_key(state: Path, environ: Mapping[str, str]) -> bytes:
     known = read_key(state, environ)
     if known is not None:
         return known
-    path = key_file(state)
+    path, advice = key_file(state), "set archive.state to a folder"
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        sync(state)
-    except FileExistsError:
-        pass  # another process was first
     except OSError as error:
-        raise StorageError(f"{path}: cannot be written: {error.strerror}; set archive.state to a folder") from error
-    made = read_key(state, environ)
-    assert made is not None
-    return made
+        raise StorageError(f"{path}: cannot be written: {error.strerror}; {advice}") from error
+    return make_key_file(path, advice)
 
 
 def forget_person(

@@ -62,7 +62,7 @@ class _Cached:
     def _make(self) -> tuple[int, bytes]:
         try:
             document = self._look()
-        except KnowarchiveError as error:
+        except (KnowarchiveError, OSError) as error:  # monitoring is told of a full disk too
             document = {"status": "failing", "error": str(error)}
         return (200 if document["status"] == "ok" else 503), msgspec.json.encode(document)
 

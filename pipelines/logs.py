@@ -1,18 +1,38 @@
-"""Keep secrets out of every log: ours, Prefect's and any library's, at every level, tracebacks included."""
+"""Logs without secrets: ours, Prefect's and any library's, at every level, tracebacks included; and as JSON lines."""
 
 import logging
 import re
+import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 HIDDEN = "[secret]"
 SHORTEST = 6  # characters; what is shorter is a word that would be blotted out everywhere
-NO_SECRETS = {"KNOWARCHIVE_CONFIG", "KNOWARCHIVE_BLUESKY_HANDLE", "KNOWARCHIVE_X_FIELDS"}
+FORMAT = "KNOWARCHIVE_LOG_FORMAT"  # "json" for JSON lines; the processes of flows inherit it
+NO_SECRETS = {FORMAT, "KNOWARCHIVE_CONFIG", "KNOWARCHIVE_BLUESKY_HANDLE", "KNOWARCHIVE_X_FIELDS"}
 OF_OTHERS = {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING",
              "PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL"}  # fmt: skip
 PIECES = re.compile(r"[\s/:@?&=,]+")  # of an address: any of them may be the secret
 SHAPES = re.compile(r"(?i)(?<=bearer )[\w.~+/%=-]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")  # whatever the value is
+
+
+_about: ContextVar[Mapping[str, str]] = ContextVar("about", default={})  # noqa: B039 - it is never written to
+
+
+@contextmanager
+def about(**what: str) -> Iterator[None]:
+    """Say what the log lines of a stretch of work are about: its run, chat, session or source. It adds to what is said."""
+    token = _about.set({**_about.get(), **what})
+    try:
+        yield
+    finally:
+        _about.reset(token)
 
 
 class Scrubber:
@@ -48,6 +68,38 @@ def keep_secrets_out(environ: Mapping[str, str]) -> None:
         if record.exc_info and record.exc_info[0]:
             record.exc_text = scrub("".join(traceback.format_exception(*record.exc_info)).rstrip())
             record.exc_info = None
+        record.about = _about.get()
         return record
 
     logging.setLogRecordFactory(factory)
+
+
+class JsonLines(logging.Formatter):
+    """A record as one line of JSON: at (UTC), level, logger, what it is about, message, and a traceback if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.formatException(record.exc_info)
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            **getattr(record, "about", {}),
+            "message": record.getMessage(),
+        }
+        if record.exc_text:
+            line["traceback"] = record.exc_text
+        return msgspec.json.encode(line).decode()
+
+
+def write_json_lines() -> None:
+    """Write the log of this process to standard error as JSON lines, whoever set up what before."""
+    logging.getLogger("knowarchive").setLevel(logging.INFO)
+    for logger in [logging.getLogger(name) for name in logging.root.manager.loggerDict]:
+        for handler in list(logger.handlers):
+            if isinstance(handler, logging.StreamHandler) and handler.stream in {sys.stderr, sys.stdout}:
+                logger.removeHandler(handler)
+                logger.propagate = True
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.root.handlers = [handler]

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import connectors
-from connectors.forgetting import Person, Pseudonyms, Scrubber, handle_key
+from connectors.forgetting import Person, Pseudonyms, handle_key, scrubber_of
 from connectors.forgetting_payloads import find_person, learn, may_name, without
 from knowarchive.errors import ConfigError
 from knowarchive.model import Mapped, Payload
+from pipelines.keys import parse_key, read_key_file
 from storage.forgetting import remembered
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 KEY = "KNOWARCHIVE_FORGET_KEY"
 KEY_FILE = "forget.key"
-KEY_BYTES = 32
 NETWORKS = ("x", "bluesky", "mastodon")
 #: What is noted besides, so that a key can be told from another.
 CHECK = "key"
@@ -65,25 +65,8 @@ def read_key(state: Path, environ: Mapping[str, str]) -> bytes | None:
     Raises:
         ConfigError: it cannot be read, or is none.
     """
-    given, where = environ.get(KEY), KEY
-    if not given:
-        path = key_file(state)
-        where = str(path)
-        try:
-            given = path.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not a key'}") from error
-    try:
-        key = bytes.fromhex(given)
-    except ValueError:
-        key = b""
-    if len(key) < KEY_BYTES:
-        raise ConfigError(
-            f"{where} is no key of {2 * KEY_BYTES} hexadecimal digits; put the one back that was made here"
-        )
-    return key
+    given = environ.get(KEY)
+    return parse_key(given, KEY) if given else read_key_file(key_file(state))
 
 
 def open_memory(archive: "Archive", environ: Mapping[str, str] | None = None) -> "Memory | None":
@@ -160,8 +143,8 @@ class Memory:
         """The posts of a payload, of whomever, that hold a sentence of somebody who was met."""
         if not self.person.sentences:
             return frozenset()
-        scrub = Scrubber(Person(sentences=self.person.sentences), self.pseudonyms)
-        return frozenset(post.uid for post in mapped.posts if post.text and scrub.holds_sentence(post.text))
+        scrub = scrubber_of(Person(sentences=self.person.sentences), self.pseudonyms)
+        return frozenset(scrub.with_sentences({post.uid: post.text for post in mapped.posts if post.text}))
 
     def _of_these(self, kind: str, values: set[str]) -> set[str]:
         """Those that were noted."""

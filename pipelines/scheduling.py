@@ -8,6 +8,7 @@ deleted at any time: nothing but the history of runs is lost.
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -32,6 +33,7 @@ DRAIN = 60.0  # seconds that running flows get to end
 CATCH_UP = "*/5 * * * *"
 CONFIG_LOOKS = 20.0  # seconds between two looks at the configuration
 STOPPING = "stopping"
+SITE, INBOX = "site", "inbox"  # the deployments that publish and import
 SECRET_PREFIX = "KNOWARCHIVE_"  # noqa: S105 - how the names of secrets begin, not one of them
 
 
@@ -43,7 +45,7 @@ def environment(config: Config, given: Mapping[str, str]) -> dict[str, str]:
     """What Prefect is told before it is imported; what the operator set is left as it is."""
     mine = {
         "PREFECT_HOME": str(config.state_dir / "prefect"),
-        "PREFECT_API_URL": f"http://{LOOPBACK}:{config.schedule.port}/api",
+        "PREFECT_API_URL": _address(config),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
@@ -63,9 +65,10 @@ def server(config: Config, environ: Mapping[str, str]) -> Iterator[None]:
     """Prefect's server as a child process while the context lasts; nothing where the operator has one already.
 
     Raises:
-        SchedulerError: the port is taken, or the server does not come up.
+        SchedulerError: the port is taken, the server does not come up, or the operator's is not there or another version.
     """
-    if environ["PREFECT_API_URL"] != f"http://{LOOPBACK}:{config.schedule.port}/api":
+    if not _is_ours(config, environ):
+        _require_server(environ)
         yield
         return
     _require_free(config.schedule.port)
@@ -97,6 +100,41 @@ def server(config: Config, environ: Mapping[str, str]) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _is_ours(config: Config, environ: Mapping[str, str]) -> bool:
+    """Whether the server is the one that is started beside the schedule, and so nobody else's."""
+    return environ["PREFECT_API_URL"] == _address(config)
+
+
+def _address(config: Config) -> str:
+    return f"http://{LOOPBACK}:{config.schedule.port}/api"
+
+
+def _require_server(environ: Mapping[str, str]) -> None:
+    """Refuse a server that does not answer or that is of another version."""
+    from importlib.metadata import version
+
+    import httpx
+
+    user, _, password = environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    try:
+        answer = httpx.get(
+            f"{environ['PREFECT_API_URL']}/admin/version", auth=(user, password) if user else None, timeout=10,
+            trust_env=False,
+        )  # fmt: skip
+        theirs = str(answer.json()) if answer.is_success else ""
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise SchedulerError(
+            "no Prefect server answers at $PREFECT_API_URL; start it, or unset that for one of our own"
+        ) from error
+    if not theirs:
+        raise SchedulerError(
+            f"$PREFECT_API_URL answers with status {answer.status_code}; check it and $PREFECT_API_AUTH_STRING"
+        )
+    mine = version("prefect")
+    if theirs.split(".")[:2] != mine.split(".")[:2]:
+        raise SchedulerError(f"the Prefect server is of version {theirs[:20]!r}, this is {mine}; give both the same")
 
 
 def _require_free(port: int) -> None:
@@ -152,7 +190,8 @@ async def serve(config: Config) -> None:
     stop = asyncio.Event()
     runner = Runner(name="knowarchive", pause_on_shutdown=False)
     async with get_client() as client:
-        await end_left_running(client)
+        if _is_ours(config, os.environ):
+            await end_left_running(client)
         await _deploy(runner, client, config)
         running = asyncio.create_task(runner.start())
         while not runner.started and not running.done():  # noqa: ASYNC110 - it has no event to wait for
@@ -198,10 +237,10 @@ async def _deploy(runner: "Runner", client: "PrefectClient", config: Config) -> 
             ],
             concurrency_limit=alone,
             entrypoint_type=where,
-            description=f"{chat.title or chat.name}: follow a session from its start to its sweep.",
+            description=f"{chat.title or chat.name}: follow a session from its start to its sweep, and what else is due.",
         )
         for chat in config.chat
-        if chat.rules and chat.source
+        if chat.source and (chat.rules or chat.session)
     ]
     wanted += [
         await flows.catch_up.ato_deployment(
@@ -213,12 +252,19 @@ async def _deploy(runner: "Runner", client: "PrefectClient", config: Config) -> 
             concurrency_limit=alone, entrypoint_type=where, description="Fold and compact the archive.",
         ),
     ]  # fmt: skip
+    if config.publish.contact:
+        wanted.append(await flows.publish.ato_deployment(
+            SITE, concurrency_limit=alone, entrypoint_type=where, description="Bring the site up to date."))  # fmt: skip
+    if config.inbox_dir:
+        wanted.append(await flows.import_inbox.ato_deployment(
+            INBOX, concurrency_limit=alone, entrypoint_type=where, description="Import what is new in the inbox."))  # fmt: skip
     for deployment in wanted:
         await runner.aadd_deployment(deployment)
     keep = {f"{deployment.flow_name}/{deployment.name}" for deployment in wanted}
     flow_names = {flow.id: flow.name for flow in await client.read_flows()}
     for one in await client.read_deployments():
-        if f"{flow_names.get(one.flow_id)}/{one.name}" not in keep:
+        is_ours = (one.entrypoint or "").startswith(f"{flows.__name__}.")  # an operator's server has others too
+        if is_ours and f"{flow_names.get(one.flow_id)}/{one.name}" not in keep:
             await client.delete_deployment(one.id)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from knowarchive.config import Chat, Config, load_config
-from pipelines.agenda import LONGEST_HORIZON, Occurrence, coming, due, is_about, missed
+from pipelines.agenda import LONGEST_HORIZON, PUBLISH, Occurrence, coming, due, is_about, missed
 from pipelines.tending import REACH
 from storage.archive import Archive, Run
 from transcripts.model import Window
@@ -27,7 +27,9 @@ SECRET = re.compile(r"KNOWARCHIVE_[A-Z0-9_]+")  # every error about credentials 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something that needs a person. `kind` is token, disk, budget, overdue, incomplete, missed or silent.
+    """Something that needs a person.
+
+    `kind` is token, disk, budget, overdue, incomplete, missed, silent, site or import.
 
     `text` is one line that says what, where and what to do; it holds no secret, and no words or names of people.
     """
@@ -73,7 +75,7 @@ def take_stock(config: Config, archive: Archive, environ: Mapping[str, str], now
     """
     folders = [config.state_dir, *([Path(config.archive_url)] if "://" not in config.archive_url else [])]
     free = {str(folder): shutil.disk_usage(nearest(folder)).free for folder in folders}
-    return assess(config, archive.runs(now - REACH), now, free, environ)
+    return assess(config, archive.runs(), now, free, environ)
 
 
 def look(path: Path, environ: Mapping[str, str]) -> dict[str, object]:
@@ -94,11 +96,12 @@ def assess(
 
     Args:
         config: the chats, the limits.
-        ledger: its lines of at least the last `REACH`.
+        ledger: its lines; those older than `REACH` do not matter.
         now: aware.
         free: bytes left on the disk, by folder.
         environ: where secrets are looked for; only whether they are there is asked.
     """
+    ledger = [run for run in ledger if run.started_at >= now - REACH]
     planned = [chat for chat in config.chat if chat.source and (chat.rules or chat.session)]
     troubles = [
         *_disk(free),
@@ -108,6 +111,8 @@ def assess(
         *_incomplete(planned, ledger, now),
         *_missed(planned, ledger, now),
         *_silent(planned, ledger, now),
+        *_site(config, ledger),
+        *_imports(config, ledger, now),
     ]
     ahead = [one for chat in planned for one in coming(chat, now, config.schedule, 1) if one.what == "opens"]
     return Standing(
@@ -196,6 +201,29 @@ def _silent(chats: Iterable[Chat], ledger: Sequence[Run], now: datetime) -> Iter
             yield Trouble("silent", chat.name, label,
                           f"{chat.name} {label}: nobody spoke at any source; was it cancelled (add it to `skip`), "
                           "or has its hashtag changed?")  # fmt: skip
+
+
+def _site(config: Config, ledger: Sequence[Run]) -> Iterator[Trouble]:
+    builds = [run for run in ledger if run.kind == PUBLISH]
+    last = max(builds, key=lambda run: run.started_at, default=None)
+    if config.publish.contact and last and last.status == "failed":
+        yield Trouble("site", None, str(config.site_dir),
+                      f"the site is not up to date: {last.error}; see: knowarchive publish")  # fmt: skip
+
+
+def _imports(config: Config, ledger: Sequence[Run], now: datetime) -> Iterator[Trouble]:
+    """Files of the inbox that could not be read, or not to their end, when they were last tried."""
+    if config.inbox_dir is None:
+        return
+    last: dict[tuple[str | None, str], Run] = {}
+    for run in sorted(ledger, key=lambda one: one.started_at):
+        if run.kind == "import" and now - run.started_at < LOSS_STANDS:
+            last[run.chat, run.source] = run
+    for (chat, source), run in last.items():
+        if run.status == "failed" or run.gaps:
+            yield Trouble("import", chat, source,
+                          f"{' '.join(source.split())}: could not be imported{'' if run.status == 'failed' else ' to its end'}; "
+                          "put a whole file in its place")  # fmt: skip
 
 
 def _last(chat: Chat, source: str, ledger: Sequence[Run]) -> SourceStanding:

@@ -17,6 +17,7 @@ from transcripts.sessions import windows
 
 REACH = timedelta(days=366) + 2 * LONGEST_HORIZON  # lines of the ledger that can matter
 LOOK_AGAIN = timedelta(minutes=1)  # where somebody else is at it, or a source could not be yet
+EARLY = timedelta(minutes=1)  # clocks differ, and Prefect's start of a run may be a moment before its time
 HEED = 5.0  # seconds between two looks at whether to stop
 STEPS = {"collect": collect_session, "refresh": refresh_session}
 
@@ -78,6 +79,8 @@ def attend(
 ) -> Iterator[Job]:
     """Yield the jobs of a chat's running session as they fall due, until it is swept; nothing where none is running.
 
+    One that opens within a minute is waited for.
+
     Args:
         chat: whose session.
         every: how long after one poll the next begins.
@@ -86,12 +89,18 @@ def attend(
         open_jobs: what is due of the chat now (see `agenda`).
         is_stopping: asked every few seconds; whether to end early.
     """
+
+    def wait(until: datetime) -> None:
+        while (left := (until - now()).total_seconds()) > 0 and not is_stopping():
+            sleep(min(left, HEED))
+
     moment = now()
     running = [window for window in windows(chat, moment - timedelta(days=32), moment + timedelta(days=8))
-               if window.opens <= moment < window.closes]  # fmt: skip
+               if window.opens - EARLY <= moment < window.closes]  # fmt: skip
     if not running:
         return
-    window = running[-1]
+    window = next((one for one in running if one.opens <= moment), running[-1])
+    wait(window.opens)
     while not is_stopping():
         began = now()
         jobs = [job for job in open_jobs() if job.window.label == window.label and job.kind == "collect"]
@@ -102,5 +111,4 @@ def attend(
             wake = now() + LOOK_AGAIN  # it is still due where another process is at it
         else:
             return
-        while (left := (wake - now()).total_seconds()) > 0 and not is_stopping():
-            sleep(min(left, HEED))
+        wait(wake)

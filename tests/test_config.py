@@ -99,8 +99,8 @@ def test_an_unknown_key_is_named_with_its_table_and_the_nearest_one(complain, li
     [
         ("[archive]\nulr = 'a'", "unknown key `ulr` in [archive]; did you mean `url`?"),
         ("chats = 1\n" + ARCHIVE, "unknown key `chats` in the file; did you mean `chat`?"),
-        ("path = 'x'\n" + ARCHIVE, "unknown key `path` in the file; the nearest is `chat`; valid are archive, chat, person, limits, schedule, publish"),
-        ("zzz = 1\n" + ARCHIVE, "unknown key `zzz` in the file; the nearest is `chat`; valid are archive, chat, person, limits, schedule, publish"),
+        ("path = 'x'\n" + ARCHIVE, "unknown key `path` in the file; the nearest is `chat`; valid are archive, chat, person, limits, schedule, publish, web"),
+        ("zzz = 1\n" + ARCHIVE, "unknown key `zzz` in the file; the nearest is `chat`; valid are archive, chat, person, limits, schedule, publish, web"),
         ("x_password = 's'\n" + ARCHIVE, ("unknown key `x_password` in the file; secrets are read from the environment "
          "(such as KNOWARCHIVE_X_BEARER), never from this file")),
         ("", 'the file has no `archive`; add [archive] with url = "archive"'),

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from knowarchive.config import Chat, Policy, Rule, load_config
-from pipelines.scheduling import CATCH_UP, rrules
+from pipelines.scheduling import CATCH_UP, INBOX, SITE, rrules
 
 ROOT = Path(__file__).parents[1]
 OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
@@ -23,7 +23,11 @@ def deployments():
 
 def test_the_deployments_of_a_work_pool_are_scheduled_as_the_command_schedules_them():
     found = deployments()
-    assert {name.rpartition(".")[2] for name in found} == {"collect", "catch_up", "maintain"}
+    assert {name.rpartition(".")[2] for name in found} == {
+        "collect", "catch_up", "maintain", "publish", "import_inbox"
+    }  # fmt: skip
+    assert found["pipelines.flows.publish"]["name"] == SITE
+    assert found["pipelines.flows.import_inbox"]["name"] == INBOX
     assert found["pipelines.flows.catch_up"]["schedules"] == [{"cron": CATCH_UP, "timezone": "UTC"}]
     chat = Chat(name="a", hashtags=("a",), schedule="FREQ=WEEKLY;BYDAY=WE;BYHOUR=20;BYMINUTE=0")
     assert [one["rrule"] for one in found["pipelines.flows.collect"]["schedules"]] == rrules(chat)
@@ -58,5 +62,5 @@ def test_the_sessions_that_are_shown_are_valid(tmp_path):
 def test_every_kind_of_trouble_is_explained():
     source = (ROOT / "pipelines" / "standing.py").read_text(encoding="utf-8")
     kinds = set(re.findall(r'Trouble\(\s*"(\w+)"', source))
-    assert len(kinds) == 7
+    assert len(kinds) == 9
     assert not [kind for kind in kinds if f"| `{kind}` |" not in OPERATING]

@@ -36,6 +36,7 @@ COMMANDS = {
     "publish": ("knowarchive.cli.publish", "Write the site, or bring it up to date."),
     "policy": ("knowarchive.cli.policy", "Explain what would be public, and why not the rest."),
     "web": ("knowarchive.cli.web", "Read the archive in a browser."),
+    "mcp": ("knowarchive.cli.mcp", "Let an assistant search, read and cite the archive."),
     "schedule": ("knowarchive.cli.schedule", "Keep every chat collected and refreshed on time."),
     "status": ("knowarchive.cli.status", "Show what comes next, how each source does, what needs you."),
     "sql": ("knowarchive.cli.sql", "Ask DuckDB about the archive."),

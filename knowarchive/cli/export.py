@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 @click.option("--until", metavar="DATE", help="Posts before this date.")
 @click.option("--uids", metavar="FILE", help="These posts, a uid a line; - is standard input.")
 @click.option("--public", is_flag=True, help="A file for everybody: of X ids alone, nobody who asks to be left out.")
+@click.option("--pseudonymise", is_flag=True, help="For research: nobody is named but by pseudonyms.")
+@click.option("--key", "key_file", metavar="FILE", help="Pseudonyms by the key in this file, made if there is none.")
 @click.option("--since-last", is_flag=True, help="Only what changed since the last export of the same.")
 @click.option("--overwrite", is_flag=True, help="Replace an export that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -45,8 +47,10 @@ def command(
     since: str | None,
     until: str | None,
     uids: str | None,
+    key_file: str | None,
     *,
     public: bool,
+    pseudonymise: bool,
     since_last: bool,
     overwrite: bool,
     as_json: bool,
@@ -78,11 +82,12 @@ def command(
       knowarchive export critlib --format csv --output critlib
       knowarchive export critlib --session 2015-05-19 --format jsonl --output may19.jsonl
       knowarchive export critlib --format epub --since 2015-01-01 --until 2016-01-01 --output 2015.epub
+      knowarchive export critlib --format parquet --pseudonymise --output critlib-for-research
       knowarchive search zines --json | jq -r '.hits[].uid' | knowarchive export --uids - --format csv --output zines
     """  # noqa: D301 - click looks for the character itself
     config = context.config  # before what is heavy, so that a mistake is said at once
     from pipelines.documents import Stretch
-    from pipelines.exporting import Request, export
+    from pipelines.exporting import Request, choose_key, export
     from pipelines.sessions import find_session
     from storage.archive import Archive
     from storage.exports import FORMATS
@@ -98,7 +103,14 @@ def command(
     if sum((bool(session), bool(since or until), bool(uids))) > 1 or (uids and one):
         raise UsageError("choose by --session, by --since and --until, or by --uids")
     archive = Archive(config.archive_url, config.state_dir)
+    if key_file and not pseudonymise:
+        raise UsageError("--key is of pseudonyms; add --pseudonymise")
     if format_name not in FORMATS:
+        if pseudonymise:
+            raise UsageError(
+                f"{format_name} cannot be exported with --pseudonymise: it is made for reading; choose one of "
+                "jsonl, csv, parquet, duckdb, sqlite, gexf"
+            )
         if one is None or uids or since_last:
             raise UsageError(
                 f"{format_name} is of one chat's sessions; write: knowarchive export CHAT --format {format_name}, "
@@ -130,6 +142,7 @@ def command(
         uids=_read_uids(uids) if uids else None,
         is_public=public,
         since_last=since_last,
+        pseudonyms=choose_key(Path(key_file) if key_file else None, Path(output)) if pseudonymise else None,
     )
     with Progress(quiet=as_json) as progress:
         progress.begin("export", None)
@@ -141,7 +154,18 @@ def command(
             overwrite=overwrite,
             on_progress=lambda done, _all: progress.advance(done, done),
         )
+    if pseudonymise:
+        _tell_of_pseudonyms(key_file)
     _report(exported, as_json=as_json, since_last=since_last)
+
+
+def _tell_of_pseudonyms(key_file: str | None) -> None:
+    tell(
+        f"knowarchive: the key of the pseudonyms is {key_file}: whoever has it can lead them back"
+        if key_file
+        else "knowarchive: the key of the pseudonyms was thrown away: no other export will have the same"
+    )
+    tell("knowarchive: what people wrote can be searched for on the web, and leads to them; do not publish it")
 
 
 def _export_document(

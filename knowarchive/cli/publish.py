@@ -13,11 +13,11 @@ from knowarchive.cli.progress import Progress
 if TYPE_CHECKING:
     from knowarchive.site.building import Published
 
-FOLDER = "site"
-
 
 @click.command()
-@click.option("--output", metavar="DIR", help=f"The site's folder.  [default: {FOLDER}, beside the configuration]")
+@click.option(
+    "--output", metavar="DIR", help="The site's folder.  [default: publish.folder, else site, beside the configuration]"
+)
 @click.option("--rebuild", is_flag=True, help="Make every page anew, not only what changed.")
 @click.option("--overwrite", is_flag=True, help="Write into a folder that holds other things too; these stay.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -32,7 +32,7 @@ def command(context: Context, output: str | None, *, rebuild: bool, overwrite: b
     config = context.config  # before what is heavy, so that a mistake is said at once
     from knowarchive.site.building import publish
 
-    folder = Path(output) if output else config.path.parent / FOLDER
+    folder = Path(output) if output else config.site_dir
     with Progress(quiet=as_json, unit="done") as progress:
         making = ""
 

@@ -1,15 +1,22 @@
-"""`knowarchive schedule`: keep every chat collected and refreshed on time."""
+"""`knowarchive schedule`: keep every chat collected, refreshed and published on time."""
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from knowarchive.cli import Context
-from knowarchive.cli.output import print_json, print_table, write_document
+from knowarchive.cli.output import print_json, print_table, tell, write_document
+from knowarchive.errors import KnowarchiveError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from knowarchive.config import Config
+    from pipelines.agenda import Job
+
+T = TypeVar("T")
 
 COLUMNS = {"chat": "Chat", "session": "Session", "what": "What", "local": "Local time", "utc": "UTC"}
 
@@ -27,9 +34,18 @@ COLUMNS = {"chat": "Chat", "session": "Session", "what": "What", "local": "Local
     "--once", is_flag=True, help="Do what is due now, and end: for cron and systemd timers, without a server."
 )
 @click.option("--json", "as_json", is_flag=True, help="With --list or --once, print JSON.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The log, on standard error: json for lines with run, chat, session and source.",
+)
 @click.pass_obj
-def command(context: Context, count: int, ical: Path | None, *, as_list: bool, once: bool, as_json: bool) -> int:
-    """Serve the schedules of all chats: follow sessions live, sweep them, refresh them later, tidy the archive.
+def command(
+    context: Context, count: int, ical: Path | None, log_format: str, *, as_list: bool, once: bool, as_json: bool
+) -> int:
+    """Serve the schedules of all chats: follow sessions live, sweep them, refresh them later, publish, tidy the archive.
 
     Runs until it is stopped, and may be stopped or killed at any time: what was missed meanwhile is worked out from the
     archive's ledger when it comes back. Edits of the configuration are picked up.
@@ -39,9 +55,21 @@ def command(context: Context, count: int, ical: Path | None, *, as_list: bool, o
         return _write_calendar(config, ical)
     if as_list:
         return _list(config, count, as_json=as_json)
+    _prepare_log(log_format)
     if once:
         return _tend(config, as_json=as_json)
     return _serve(config)
+
+
+def _prepare_log(log_format: str) -> None:
+    import os
+
+    from pipelines.logs import FORMAT, keep_secrets_out, write_json_lines
+
+    keep_secrets_out(os.environ)
+    if log_format == "json":
+        os.environ[FORMAT] = log_format  # for the processes of flows
+        write_json_lines()
 
 
 def _list(config: "Config", count: int, *, as_json: bool) -> int:
@@ -82,6 +110,8 @@ def _tend(config: "Config", *, as_json: bool) -> int:
     from datetime import UTC, datetime
 
     from pipelines.collecting import surroundings_of
+    from pipelines.inbox import choose, find_pulls, take_in
+    from pipelines.publishing import publish_if_due
     from pipelines.telling import tell_people
     from pipelines.tending import agenda, carry_out
     from pipelines.upkeep import keep_up_if_due
@@ -89,20 +119,53 @@ def _tend(config: "Config", *, as_json: bool) -> int:
 
     archive = Archive(config.archive_url, config.state_dir)
     surroundings = surroundings_of(config, os.environ)
-    done = []
-    for job in agenda(config, archive, datetime.now(UTC)):
+    errands = _Errands(quiet=as_json)
+
+    def tend(job: "Job") -> dict[str, object]:
         tended = carry_out(config, archive, job, surroundings)
-        done.append(tended)
-        if not as_json:
-            counts = tended.counts
-            click.echo(f"{job.name}: {tended.skipped or '{new:,} new, {changed:,} changed'.format(**counts)}")
-    keep_up_if_due(config, archive, datetime.now(UTC))
-    tell_people(config, archive, os.environ, datetime.now(UTC))
+        return {"skipped": tended.skipped, **tended.counts}
+
+    for job in agenda(config, archive, datetime.now(UTC)):
+        errands.do(job.name, partial(tend, job), "{new:,} new, {changed:,} changed")
+    pulls = errands.do("import", lambda: choose(find_pulls(config), archive.runs(), datetime.now(UTC))) or ()
+    for pull in pulls:
+        errands.do(pull.name, partial(take_in, config, pull), "{new:,} new, {changed:,} changed")
+    errands.do(
+        "publish", lambda: publish_if_due(config, archive, lambda: datetime.now(UTC)), "{changed:,} files changed"
+    )
+    errands.do("maintain", lambda: keep_up_if_due(config, archive, datetime.now(UTC)))
+    errands.do("tell people", lambda: tell_people(config, archive, os.environ, datetime.now(UTC)))
     if as_json:
-        print_json([{"job": one.job.name, "skipped": one.skipped, **one.counts} for one in done])
-    elif not done:
+        print_json(errands.done)
+    elif not errands.done:
         click.echo("Nothing is due.")
-    return 4 if any(one.counts["incomplete"] for one in done) else 0
+    if errands.failed:
+        return 1
+    return 4 if any(one.get("incomplete") for one in errands.done) else 0
+
+
+class _Errands:
+    """Does one thing after the other; what fails is said and stops none. `done` has what is to be told, as JSON has it."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.done: list[dict[str, object]] = []
+        self.failed = 0
+
+    def do(self, name: str, step: "Callable[[], T]", said: str = "") -> "T | None":
+        """Do a step. With `said`, what it counts is told so; None counts as nothing to do."""
+        try:
+            counts = step()
+        except KnowarchiveError as error:
+            self.failed += 1
+            self.done.append({"job": name, "error": str(error)})
+            tell(f"knowarchive: {name}: {error}")
+            return None
+        if said and isinstance(counts, dict):
+            self.done.append({"job": name, **counts})
+            if not self.quiet:
+                click.echo(f"{name}: {counts.get('skipped') or said.format(**counts)}")
+        return counts
 
 
 def _serve(config: "Config") -> int:
@@ -111,12 +174,10 @@ def _serve(config: "Config") -> int:
 
     from pipelines.claims import claim
     from pipelines.healthz import answering
-    from pipelines.logs import keep_secrets_out
     from pipelines.scheduling import SchedulerError, environment, serve, server
     from pipelines.standing import look
 
     os.environ.update(environment(config, os.environ))
-    keep_secrets_out(os.environ)
     with claim(config.state_dir, "schedule") as is_mine:
         if not is_mine:
             raise SchedulerError("another `knowarchive schedule` serves this archive already; nothing to do")

@@ -19,19 +19,27 @@ def command(context: Context, host: str, port: int, names: tuple[str, ...]) -> N
     """Read the archive in a browser.
 
     Pages, search, feeds and an API, which only read. It listens on this machine alone, unless --host says otherwise; to
-    others it does not show what people do not want shown.
+    others it does not show what people do not want shown. Where $KNOWARCHIVE_WEB_TOKEN is set, or [web] names a
+    token_file, every reader is asked for that token.
     """
     config = context.config  # before what is heavy, so that a mistake is said at once
+    from knowarchive.web.guard import read_token
+    from knowarchive.web.room import leave
     from knowarchive.web.server import is_loopback, listen, serve
+
+    token = read_token(config)
 
     with contextlib.suppress(KeyboardInterrupt), listen(host, port) as opened:  # to be stopped is how it ends
         address, taken = opened.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         if not is_loopback(address):
-            tell("Note: others can read this; posts of X are shown as they were archived")
+            who = "who have the token" if token else "(all who can reach it: it asks for no token)"
+            tell(f"Note: others {who} can read this; posts of X are shown as they were archived")
         serve(
             config,
             opened,
             names,
+            token,
             on_ready=lambda: click.echo(f"The reading room is at http://{shown}:{taken}/ (stop it with Ctrl-C)"),
         )
+    leave()

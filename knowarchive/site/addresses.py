@@ -62,6 +62,10 @@ def month_page(chat: str, month: str, number: int = 1) -> str:
     return f"{chat_folder(chat)}/between-{month}{f'.{number}' if number > 1 else ''}.html"
 
 
+def pictures_page(chat: str) -> str:
+    return f"{chat_folder(chat)}/pictures.html"
+
+
 def chat_feed(chat: str) -> str:
     return f"{chat_folder(chat)}/feed.xml"
 

@@ -74,6 +74,15 @@ class _Stale:
     people: set[str] = field(default_factory=set)
     links: set[str] = field(default_factory=set)
     renamed: set[str] = field(default_factory=set)  # people of whom older pages change too
+    moved: dict[str, int] = field(
+        default_factory=dict
+    )  # people, with when the posts were made that stand elsewhere now
+
+    def move(self, people: Iterable[str], since: datetime) -> None:
+        """Note that posts of these people stand elsewhere, none of which is older than that."""
+        began = int(since.timestamp())
+        for person in people:
+            self.moved[person] = min(began, self.moved.get(person, began))
 
 
 def publish(
@@ -309,7 +318,10 @@ class _Build:
         ]
         facts = self._sessions(task, before, stale, held, windows, kept)
         moved = self._moved(before, facts)
-        stale.renamed |= {row["person"] for key in moved for row in rows.rows("of_session", chat=key[0], date=key[1])}
+        for key in moved:
+            there = rows.rows("of_session", chat=key[0], date=key[1])
+            oldest = min((row["at"] for row in there), default=0)
+            stale.move((row["person"] for row in there), datetime.fromtimestamp(oldest, UTC))
         stale.links |= {row["page"] for key in moved for row in rows.rows("links_of_session", chat=key[0], date=key[1])}
         months = [(chat.name, row["month"]) for chat in self.config.chat for row in rows.rows("months", chat=chat.name)]
         stale_months = {
@@ -318,7 +330,7 @@ class _Build:
         }  # fmt: skip
         for chat, month in stale_months if before else ():
             there = rows.rows("said_between", chat=chat, month=month)
-            stale.renamed |= {row["person"] for row in there if row["person"]}
+            stale.move((row["person"] for row in there if row["person"]), _bounds(month)[0])
             stale.links |= {row["page"] for row in there if row["page"]}
 
         path = self.memory.folder / "facts"
@@ -330,9 +342,14 @@ class _Build:
         waiting: list[Future[dict[str, Written]]] = []
         everybody = [row["person"] for row in rows.rows("everybody")]
         began = int(stale.stretches[0][0].timestamp()) if stale.stretches else None
-        stale.people |= stale.renamed
+        stale.people |= stale.renamed | stale.moved.keys()
         wanted = [
-            (key, None if key in stale.renamed or not before else began)
+            (
+                key,
+                None
+                if key in stale.renamed or not before or f"person:{key}" not in kept
+                else min(LATEST if began is None else began, stale.moved.get(key, LATEST)),
+            )
             for key in everybody
             if not before or key in stale.people or f"person:{key}" not in kept
         ]
@@ -341,6 +358,12 @@ class _Build:
             for start in range(0, len(wanted), PEOPLE_AT_ONCE)
         ]
         waiting += [self.pool.submit(workers.make_month, task, *one) for one in sorted(stale_months)]
+        drawn = {chat: pages.tell_pictures_apart(shelf, chat) for chat in sorted({chat for chat, _ in facts})}
+        waiting += [
+            self.pool.submit(workers.make_pictures, task, chat)
+            for chat, digest in drawn.items()
+            if not before or before.pictures.get(chat) != digest or f"pictures:{chat}" not in kept
+        ]
         links = _link_pages(rows)
         stale_links = _stale_links(rows, stale.links, began, links, kept)
         waiting += [
@@ -348,6 +371,7 @@ class _Build:
         ]
         live = {f"session:{chat}/{date}" for chat, date in facts} | {f"person:{key}" for key in everybody}
         live |= {f"month:{chat}/{month}" for chat, month in months} | {f"segment:{name}" for name in segments}
+        live |= {f"pictures:{chat}" for chat in drawn}
         live |= {f"links:{month}.{number}" for month, count in links.items() for number in range(1, count + 1)}
         for group in live & kept.keys():
             self.groups.setdefault(group, kept[group])
@@ -362,7 +386,7 @@ class _Build:
             found[segment.name] = segment
         finished = [found[name] for name in sorted(segments)]
         self._stage("finder", dict([finding.write_index(finished)]))
-        return self._finish(before, facts, finished, shelf, wishes, newest, newest_run, len(everybody))
+        return self._finish(before, facts, finished, shelf, wishes, newest, newest_run, drawn, len(everybody))
 
     def _sessions(
         self,
@@ -487,6 +511,7 @@ class _Build:
                 if label not in facts.unfound
             ]
         found += [addresses.month_page(chat, month) for chat, month in months]
+        found += [addresses.pictures_page(chat) for chat in sorted({facts.chat for facts in shelf.sessions.values()})]
         found += [addresses.links_page(month) for month in links]
         return sorted({*found, addresses.links_page()})
 
@@ -499,6 +524,7 @@ class _Build:
         wishes: Wishes,
         newest: str,
         newest_run: datetime | None,
+        drawn: dict[str, str],
         people: int,
     ) -> Published:
         kept = [name for files in self.groups.values() for name in files if name not in self.written]
@@ -518,6 +544,7 @@ class _Build:
             sessions=tuple(facts.values()),
             segments=tuple(segments),
             groups=self.groups,
+            pictures=drawn,
         )
         with contextlib.suppress(OSError):  # the next build is a whole one
             self.memory.write(built)

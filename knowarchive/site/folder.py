@@ -109,11 +109,16 @@ class SiteFolder:
             draft.replace(self.path / LIST)
 
 
+def read_digests(path: Path) -> dict[str, str]:
+    """The digests of a site's files by their addresses, as its list says, whether or not they are there."""
+    listed = _read(path)
+    return listed.files if listed else {}
+
+
 def read_list(path: Path) -> dict[str, str]:
     """The digests of a site's files by their addresses, as its list says; of those that are there."""
-    listed = _read(path)
     root = f"{path.parent}/"
-    files = listed.files if listed else {}
+    files = read_digests(path)
     return {name: digest if isfile(root + name) else "" for name, digest in files.items()}  # noqa: PTH113 - as above
 
 

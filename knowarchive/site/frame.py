@@ -6,6 +6,7 @@ from typing import Any
 
 from knowarchive.config import Config, Publish
 from knowarchive.site.addresses import STYLE, SitePlaces
+from transcripts.pictures.svg import STYLE as PICTURES
 from transcripts.writers.as_html import REL, environment, style
 from transcripts.writers.text import clean_line
 
@@ -93,10 +94,10 @@ def title_of(config: Config, chat: str) -> str:
 
 
 def style_sheet() -> str:
-    """The style sheet of all pages: the transcript's, the room's, the site's."""
+    """The style sheet of all pages: the transcript's, the room's, the site's, and that of pictures."""
     room = files("knowarchive.web").joinpath("static", "room.css").read_text("utf-8")
     own = files("knowarchive.site").joinpath("static", "site.css").read_text("utf-8")
-    return f"{style()[0]}\n{room}\n{own}"
+    return f"{style()[0]}\n{room}\n{own}\n{PICTURES}\n"
 
 
 def script(name: str) -> str:

@@ -12,7 +12,7 @@ from knowarchive.config import Config
 from knowarchive.site.finding import Segment
 from knowarchive.site.sessions import Facts
 
-CODE = 1  # raise it whenever what is remembered changes its meaning
+CODE = 2  # raise it whenever what is remembered changes its meaning
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +28,7 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[Facts, ...]
     segments: tuple[Segment, ...]
     groups: dict[str, tuple[str, ...]]
+    pictures: dict[str, str]  # digests of what the pictures of each chat show
     code: int = CODE
 
 

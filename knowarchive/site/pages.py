@@ -11,13 +11,15 @@ from typing import Any
 
 from knowarchive.config import Config
 from knowarchive.site import addresses
+from knowarchive.site import pictures as site_pictures
 from knowarchive.site.addresses import SitePlaces
 from knowarchive.site.frame import Frame, title_of
 from knowarchive.site.policy import REASONS, words_of_x
 from knowarchive.site.sessions import Facts
 from knowarchive.web import calendar, cards
 from knowarchive.web.catalogue import LATELY, NOT_FOUND, Catalogue
-from knowarchive.web.room import Snapshot, moment
+from knowarchive.web.reading import Snapshot
+from knowarchive.web.room import moment
 from knowarchive.web.rows import LATEST, REGULARS, SHARES, as_account, as_link
 from transcripts.search.words import exact
 from transcripts.writers.references import NETWORKS
@@ -107,6 +109,7 @@ def chat(shelf: Shelf, name: str) -> Page:
     feed = places.to(addresses.chat_feed(name)) if places.has_feeds else None
     configured = shelf.config.find_chat(name)
     more = [("Search this chat", places.search_page(f"chat:{name}"))]
+    more += [("Pictures", places.to(addresses.pictures_page(name)))] if sessions else []
     more += [("Feed", feed)] if feed else []
     more += [("Calendar", places.to(addresses.chat_calendar(name)))] if configured and configured.rules else []
     popular = catalogue.rows("popular_links", chat=name, host=None, person=None, since=None, limit=8, offset=0)
@@ -133,6 +136,33 @@ def chat(shelf: Shelf, name: str) -> Page:
         about=f"{len(sessions)} sessions of {title}",
         described={"@type": "CollectionPage", "name": title},
     )
+
+
+def pictures(shelf: Shelf, name: str) -> Page:
+    """A chat in pictures."""
+    page, title = addresses.pictures_page(name), title_of(shelf.config, name)
+    return page, shelf.frame.page(
+        "site_pictures.html",
+        shelf.places(page),
+        {"chat": name, "title": title, "pictures": site_pictures.draw(*_drawn(shelf, name))},
+        headline=f"{title} in pictures",
+        about=f"When {title} was held, who answers whom, who came, and how long questions waited",
+    )
+
+
+def tell_pictures_apart(shelf: Shelf, name: str) -> str:
+    """A digest of all that the pictures of a chat depend on."""
+    return site_pictures.tell_apart(*_drawn(shelf, name))
+
+
+def _drawn(shelf: Shelf, name: str) -> tuple[list[site_pictures.Counted], Mapping[str, str], dict[str, str]]:
+    """What a chat's pictures are drawn from: see `knowarchive.site.pictures.draw`."""
+    counted = [one.counted for one in reversed(shelf.of_chat(name)) if one.counted]
+    names = {
+        row["person"]: clean_line(row["name"] or "") or clean_line(row["handle"] or "").removeprefix("@")
+        for row in shelf.catalogue.rows("names")
+    }
+    return counted, shelf.people, {person: known or "Unknown account" for person, known in names.items()}
 
 
 def month(shelf: Shelf, name: str, of: str) -> Iterator[Page]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from knowarchive.config import Config, Publish
 from knowarchive.web.catalogue import NOT_FOUND, Judgement
 from knowarchive.web.room import every_post
-from knowarchive.web.wishes import OPTED_OUT, UNCHECKED, Wishes
+from knowarchive.web.wishes import OPTED_OUT, UNCHECKED, Wishes, opted_out
 from pipelines.indexing import bring_up_to_date, index_folder
 from storage.archive import Archive
 from transcripts.search.index import open_index
@@ -45,12 +45,7 @@ def read_wishes(archive: Archive, config: Config, now: datetime) -> Wishes:
     Raises:
         StorageError: the archive cannot be read.
     """
-    opted_out = {_spelled(account) for account in config.publish.opt_out}
-    for person in config.person:  # who opts out with one account does with all
-        accounts = {_spelled(account) for account in person.accounts}
-        if accounts & opted_out:
-            opted_out |= accounts
-    return Wishes(archive.wishes(), tuple(sorted(opted_out)), checked_since(config.publish, now))
+    return Wishes(archive.wishes(), opted_out(config), checked_since(config.publish, now))
 
 
 def checked_since(publish: Publish, now: datetime) -> datetime | None:
@@ -108,8 +103,3 @@ def words_of_x(publish: Publish) -> str:
         return "Posts of X are shown as they were archived; some may have been changed or deleted there since."
     days = publish.x_age.days
     return f"Posts of X are shown only if somebody has looked in the last {days} days whether they are still there."
-
-
-def _spelled(account: str) -> str:
-    platform, _, handle = account.partition(":")
-    return f"{platform}:{handle.removeprefix('@').casefold()}"

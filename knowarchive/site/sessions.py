@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from knowarchive.site.addresses import SitePlaces, part_page, session_page
 from knowarchive.site.frame import Frame
+from knowarchive.site.pictures import Counted, count
 from knowarchive.web.wishes import Wishes
 from transcripts.model import UNSEEN, Transcript
 from transcripts.writers import as_html
@@ -29,7 +30,7 @@ class Facts(msgspec.Struct, frozen=True):
 
     `questions` are labels, words and numbers of answers; all of them have pages. `moved` is where posts stand that are not
     on the session's page, by their anchors; `coverage` is complete, incomplete or unknown; `unfound` are the labels of
-    questions whose authors do not want to be found.
+    questions whose authors do not want to be found; `counted` is what the session adds to its chat's pictures.
     """
 
     chat: str
@@ -42,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True):
     moved: dict[str, str] = {}
     coverage: str = "unknown"
     unfound: tuple[str, ...] = ()
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ def render_session(
         moved=moved,
         coverage=coverage,
         unfound=unfound,
+        counted=count(transcript),
     )
     return pages, facts
 

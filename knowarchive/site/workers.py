@@ -11,13 +11,14 @@ import msgspec
 from knowarchive.config import Config
 from knowarchive.site import addresses, pages
 from knowarchive.site.finding import Found, Segment, write_segment
-from knowarchive.site.folder import read_list, stage
+from knowarchive.site.folder import read_digests, stage
 from knowarchive.site.frame import Frame
 from knowarchive.site.pages import Shelf
 from knowarchive.site.sessions import Around, Facts, render_session
 from knowarchive.web import catalogue
 from knowarchive.web.catalogue import account_of
-from knowarchive.web.room import MOST_AT_ONCE, Snapshot
+from knowarchive.web.reading import Snapshot
+from knowarchive.web.room import MOST_AT_ONCE
 from knowarchive.web.wishes import Wishes, heeded
 from pipelines.indexing import index_folder
 from pipelines.overrides import load_corrections
@@ -114,6 +115,11 @@ def make_month(task: Task, chat: str, month: str) -> dict[str, Written]:
     return {f"month:{chat}/{month}": _staged(task, pages.month(_shelf(task), chat, month))}
 
 
+def make_pictures(task: Task, chat: str) -> dict[str, Written]:
+    """Make the page of a chat's pictures."""
+    return {f"pictures:{chat}": _staged(task, [pages.pictures(_shelf(task), chat)])}
+
+
 def make_links(task: Task, month: str, numbers: Sequence[int]) -> dict[str, Written]:
     """Make pages of the links first shared in a month."""
     shelf = _shelf(task)
@@ -192,7 +198,7 @@ def _asked(post: IndexedPost) -> str | None:
 def _at(task: Task) -> _Bench:
     if not _bench or _bench[0].task != task:
         archive = Archive(task.config.archive_url, task.config.state_dir)
-        known = read_list(task.list)
+        known = read_digests(task.list)
         _bench[:] = [_Bench(task, archive, Frame.of(task.config), known)]
     return _bench[0]
 
@@ -206,9 +212,11 @@ def _shelf(task: Task) -> Shelf:
 
 def _staged(task: Task, made: Iterable[tuple[str, str | bytes | None]]) -> Written:
     """Stage what was made; None is what stands there."""
-    known = _at(task).known
+    known, site = _at(task).known, task.list.parent
     return {
-        name: known[name] if content is None else stage(task.folder, name, content, known.get(name))
+        name: known[name]
+        if content is None
+        else stage(task.folder, name, content, known.get(name) if (site / name).is_file() else None)
         for name, content in made
     }
 

@@ -1,29 +1,31 @@
 """From a request to an answer: what may be asked for, how long it may take, and what is said when it goes wrong."""
 
+import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
-from anyio import CapacityLimiter, fail_after, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
 from knowarchive.errors import KnowarchiveError, UsageError
 from knowarchive.web import places
-from knowarchive.web.room import PATIENCE, Room, Snapshot
+from knowarchive.web.reading import Snapshot, WrongValueError
+from knowarchive.web.room import PATIENCE, Room
+from transcripts.search.results import Sort
 from transcripts.writers.as_html import REL, environment
 
 log = logging.getLogger("knowarchive.web")
 
+SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest")
+_COUNT = re.compile(r"[0-9]*[1-9][0-9]*", re.ASCII)
 AT_ONCE = 8  # answers in the making
+MOST_KEPT, LARGEST_KEPT = 128, 200_000  # answers of one snapshot; bytes of each
 DEEPEST_PAGE = 100_000
 STYLE_PAGE = "/static/room.css"
-
-
-class NotHereError(UsageError):
-    """There is no such page: a chat, person, post or session that the archive does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +52,59 @@ class Asked:
     def limit(self, default: int, most: int) -> int:
         return _number(self.value("limit"), default, most)
 
+    def check(self) -> None:
+        """See that what is asked for is what the API describes.
+
+        Raises:
+            WrongValueError: it is not.
+        """
+        asked = self.request.query_params
+        for name in ("page", "limit"):
+            if any(not _COUNT.fullmatch(value) for value in asked.getlist(name)):
+                raise WrongValueError(f"{name} is a whole number from 1.")
+        if any(value not in SORTS for value in asked.getlist("sort")):
+            raise WrongValueError(f"sort is one of {', '.join(SORTS)}.")
+
 
 Handler = Callable[[Asked], Response]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def endpoint(room: Room, handler: Handler, *, as_json: bool = False) -> Endpoint:
-    """Make a handler, which reads and computes, an endpoint that answers in bounded time, whatever happens."""
+    """Make a handler, which reads and computes, an endpoint that answers in bounded time, whatever happens.
+
+    An answer that took too long is given up, but its thread is taken until it ends: nobody can stop it, and those who ask
+    again must not pile work upon work. The application's `state.threads` are shared by all its endpoints. What was answered
+    is kept for those who ask the same of the same snapshot, as far as it is few and small.
+    """
 
     async def answer(request: Request) -> Response:
-        shared = request.app.state  # by all endpoints; the limiter belongs to the event loop, which runs only now
-        if not hasattr(shared, "limiter"):
-            shared.limiter = CapacityLimiter(AT_ONCE)
+        now, scope = room.now, request.scope
+        asked = (scope.get("raw_path"), scope["path"], scope["query_string"], request.headers.get("host"), room.problem)
+        if now is not None and asked in now.answers:
+            return cast("Response", now.answers[asked])
         try:
-            with fail_after(PATIENCE):
-                return await to_thread.run_sync(_answer, request, abandon_on_cancel=True, limiter=shared.limiter)
+            working = asyncio.get_running_loop().run_in_executor(request.app.state.threads, _answer, request, now)
+            answered = await asyncio.wait_for(working, PATIENCE)
         except TimeoutError:
             return said(room, 503, "This takes too long", "Ask for less, or again in a while.", as_json)
+        if now is not None and answered.status_code == 200 and len(answered.body) <= LARGEST_KEPT:
+            now.answers[asked] = answered
+            while len(now.answers) > MOST_KEPT:
+                now.answers.pop(next(iter(now.answers)))
+        return answered
 
-    def _answer(request: Request) -> Response:
-        now = room.now
+    def _answer(request: Request, now: Snapshot | None) -> Response:
         if now is None:
             words = room.told(room.problem) or f"{room.seen:,} posts were read so far. Look again in a moment."
             return said(room, 503, "The index is being built", words, as_json)
         try:
-            return handler(Asked(request, room, now))
+            asked = Asked(request, room, now)
+            if as_json:
+                asked.check()
+            return handler(asked)
+        except WrongValueError as error:
+            return said(room, 400, "This cannot be asked for", str(error), as_json)
         except UsageError as error:
             return said(room, 404, "There is no such page", str(error), as_json)
         except KnowarchiveError as error:
@@ -97,10 +127,11 @@ def said(room: Room, code: int, title: str, words: str, as_json: bool) -> Respon
 
 
 def page(
-    template: str, room: Room, values: dict[str, Any], *, code: int = 200, headers: dict[str, str] | None = None
+    template: str, room: Room | None, values: dict[str, Any], *, code: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """A page of the room."""
-    shared = {"places": places, "rel": REL, "problem": room.told(room.problem), "query": "", "style": STYLE_PAGE}
+    """A page of the room; of no room where the reader is not in it yet."""
+    problem = room.told(room.problem) if room else None
+    shared = {"places": places, "rel": REL, "problem": problem, "query": "", "style": STYLE_PAGE}
     text = environment("knowarchive.web").get_template(template).render({**shared, **values})
     return Response(
         text.encode("utf-8", "replace"),

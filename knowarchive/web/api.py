@@ -8,7 +8,8 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from knowarchive.web import pages
-from knowarchive.web.answering import Asked, NotHereError, in_json
+from knowarchive.web.answering import Asked, in_json
+from knowarchive.web.reading import NotHereError
 from knowarchive.web.room import moment
 from transcripts.search.answer import Answer, FoundPost, answer, found_post
 from transcripts.writers import as_json
@@ -126,7 +127,7 @@ def session(asked: Asked) -> Response:
 
 def post(asked: Asked) -> Response:
     """A post by its uid."""
-    one = pages.one_post(asked)
+    one = asked.now.post(asked.step("uid"))
     below = asked.now.catalogue.rows("below", uid=one.uid, limit=MOST)
     replies = [other for other in asked.now.posts([row["uid"] for row in below]) if other.reply_to == one.uid]
     replies.sort(key=lambda other: (other.created_at, other.uid))

@@ -1,6 +1,7 @@
 """The application: every address and what answers it."""
 
 from collections.abc import AsyncIterator, Collection
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
@@ -11,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from knowarchive.web import api, openapi, pages
+from knowarchive.web import answering, api, openapi, pages
 from knowarchive.web.answering import STYLE_PAGE, Endpoint, endpoint, in_json, said
+from knowarchive.web.guard import DOOR, Guard
 from knowarchive.web.room import Room
 from knowarchive.web.safety import Safety
 from transcripts.writers.as_html import style
@@ -35,17 +37,25 @@ PAGES = {
 }
 
 
-def build_app(room: Room, names: Collection[str] = ()) -> "ASGIApp":
-    """The whole application for a room; `names` are host names that it answers to besides localhost."""
+def build_app(room: Room, names: Collection[str] = (), token: str | None = None) -> "ASGIApp":
+    """The whole application for a room.
+
+    Args:
+        room: what is read.
+        names: host names that it answers to besides localhost.
+        token: what every reader has to show, if anything.
+    """
 
     @asynccontextmanager
-    async def life(_app: Starlette) -> AsyncIterator[None]:
+    async def life(app: Starlette) -> AsyncIterator[None]:
         room.start()
+        app.state.threads = ThreadPoolExecutor(answering.AT_ONCE, "answer")
         yield
+        app.state.threads.shutdown(wait=False, cancel_futures=True)
         room.stop()
 
     async def description(_request: Request) -> Response:
-        return in_json(openapi.describe())
+        return in_json(openapi.describe(is_private=token is not None))
 
     async def nowhere(request: Request, _error: Exception) -> Response:
         as_json = request.url.path.startswith("/api/")
@@ -59,12 +69,13 @@ def build_app(room: Room, names: Collection[str] = ()) -> "ASGIApp":
     routes += [Route(path, _static(name, kind)) for path, (name, kind) in STATIC.items()]
     app = Starlette(routes=routes, lifespan=life, exception_handlers={404: nowhere})
     app.router.redirect_slashes = False
-    return Safety(app, names)
+    return Safety(app, names) if token is None else Safety(Guard(app, token), names, forms=(DOOR,))
 
 
 STATIC = {
     STYLE_PAGE: ("room.css", "text/css; charset=utf-8"),
     "/static/search.js": ("search.js", "text/javascript; charset=utf-8"),
+    "/static/cite.js": ("cite.js", "text/javascript; charset=utf-8"),
 }
 
 

@@ -211,8 +211,8 @@ _SQL = {
     "is_found": f"SELECT min(is_found) AS is_found FROM posts WHERE {_OF_PERSON}",
     "everybody": "SELECT DISTINCT person FROM accounts ORDER BY person",
     "segments": "SELECT DISTINCT strftime('%Y-%m', at, 'unixepoch') AS month FROM posts ORDER BY month",
-    "of_session": """SELECT DISTINCT person FROM filed JOIN posts USING (n) JOIN accounts ON key = account
-      WHERE chat = :chat AND session = :date""",
+    "of_session": """SELECT person, min(at) AS at FROM filed JOIN posts USING (n) JOIN accounts ON key = account
+      WHERE chat = :chat AND session = :date GROUP BY person""",
     "links_of_session": """SELECT DISTINCT page FROM filed JOIN links USING (n)
       WHERE chat = :chat AND session = :date""",
     "said_between": """SELECT DISTINCT person, page FROM filed JOIN posts USING (n) LEFT JOIN accounts ON key = account

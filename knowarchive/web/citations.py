@@ -14,6 +14,8 @@ from transcripts.writers.clock import Clock
 from transcripts.writers.references import NETWORKS
 from transcripts.writers.text import clean_line, safe_url
 
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December")  # fmt: skip
 LONGEST_TITLE = 160  # characters; APA and MLA cite a post by its first words
 _SPECIAL = {character: f"\\{character}" for character in "&%$#_"}
 _SPECIAL |= {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
@@ -23,9 +25,7 @@ _NO_KEY = re.compile(r"[^A-Za-z0-9]+")
 
 def cite_post(post: IndexedPost) -> dict[str, Any]:
     """A post as a CSL item. One that its author deleted is cited by its place alone."""
-    handle = clean_line(post.author_handle or "").removeprefix("@")
-    name = clean_line(post.author_name or "")
-    who = f"{name} (@{handle})" if name and handle else name or (f"@{handle}" if handle else "")
+    who = author(post)
     text = clean_line(post.text or "")
     item: dict[str, Any] = {
         "id": post.uid,
@@ -39,6 +39,23 @@ def cite_post(post: IndexedPost) -> dict[str, Any]:
     if address := safe_url(post.address):
         item["URL"] = address
     return item
+
+
+def author(post: IndexedPost) -> str:
+    """Who wrote a post, by name and handle; empty where neither is known."""
+    handle = clean_line(post.author_handle or "").removeprefix("@")
+    name = clean_line(post.author_name or "")
+    return f"{name} (@{handle})" if name and handle else name or (f"@{handle}" if handle else "")
+
+
+def reference(item: Mapping[str, Any]) -> str:
+    """A CSL item in words, without its text where it is a post: whose, where, when, and where to read it."""
+    year, month, day = item["issued"]["date-parts"][0]
+    who = " and ".join(one["literal"] for one in item.get("author", ()))
+    network = item.get("container-title")
+    what = f"{network}, {day} {MONTHS[month - 1]} {year}" if network else item["title"]  # which has the day in it
+    said = [who, what, item.get("genre", "")]
+    return " ".join([*(f"{one}." for one in said if one), item.get("URL") or f"({item['id']})"])
 
 
 def cite_transcript(transcript: Transcript) -> dict[str, Any]:

@@ -1,27 +1,28 @@
 """The pages: what each reads, and what its template shows of it."""
 
 import json
-from dataclasses import replace
+from collections.abc import Collection
 from typing import Any
 
 from starlette.responses import Response
 
-from knowarchive.web import calendar, cards, citations, narrowing, places, wishes
-from knowarchive.web.answering import Asked, NotHereError, page
-from knowarchive.web.catalogue import LARGEST_CONVERSATION, LATELY, LONGEST_CHAIN
+from knowarchive.web import calendar, cards, citations, narrowing, places
+from knowarchive.web.answering import SORTS, Asked, page
+from knowarchive.web.catalogue import LATELY
+from knowarchive.web.reading import NotHereError
 from knowarchive.web.room import moment
 from knowarchive.web.rows import LATEST, REGULARS, SHARES, as_account, as_link
+from transcripts.labels import Place, after_label, find_labels
 from transcripts.model import Transcript
 from transcripts.search.language import Query, parse
-from transcripts.search.posts import IndexedPost
-from transcripts.search.results import Results, search
+from transcripts.search.results import Results, Sort
 from transcripts.search.words import exact
 from transcripts.writers import as_html
 from transcripts.writers.text import clean_line
 
 ON_A_PAGE = 20  # posts, links
+BIBTEX = "application/x-bibtex; charset=utf-8"
 FEED = 50  # posts in a feed
-SORTS = ("relevance", "newest", "oldest")
 
 
 def home(asked: Asked) -> Response:
@@ -138,7 +139,7 @@ def feed(asked: Asked) -> Response:
     """What a search finds, the newest first, as an Atom feed (RFC 4287)."""
     typed = asked.value("q")
     query = parse(typed)
-    results = search(asked.now.index, _allowed(asked, query), sort="newest", limit=FEED)
+    results = asked.now.search(query, sort="newest", limit=FEED)
     base = str(asked.request.base_url).rstrip("/")
     return page(
         "feed.xml",
@@ -193,25 +194,15 @@ def person(asked: Asked) -> Response:
 
 def conversation(asked: Asked) -> Response:
     """The whole reply tree that a post is part of, the post marked."""
-    uid = asked.step("uid")
-    catalogue = asked.now.catalogue
-    post = one_post(asked)
-    above = catalogue.one("above", uid=uid, longest=LONGEST_CHAIN)
-    root = above["uid"] if above else uid
-    below = [row["uid"] for row in catalogue.rows("below", uid=root, limit=LARGEST_CONVERSATION)]
-    posts = {one.uid: one for one in asked.now.posts([uid, root, *below])}
-    tree = cards.threaded(posts, root if root in posts else uid)
-    if all(one.uid != uid for _, one in tree):  # deeper than a page shows: from it on
-        tree = cards.threaded(posts, uid)
+    found = asked.now.conversation(asked.step("uid"))
     return page(
         "conversation.html",
         asked.room,
         {
-            "post": cards.show(post),
-            "missing": tree[0][1].reply_to,
-            "posts": [cards.show(one, depth=depth, asked=one.uid == uid) for depth, one in tree],
-            "cut": len(below) >= LARGEST_CONVERSATION,
-            "places_of": cards.place(post),
+            "missing": found.tree[0][1].reply_to,
+            "posts": [cards.show(one, depth=depth, asked=one.uid == found.post.uid) for depth, one in found.tree],
+            "cut": found.is_cut,
+            "places_of": cards.place(found.post),
         },
     )
 
@@ -257,26 +248,19 @@ def links(asked: Asked) -> Response:
 
 
 def cite_post(asked: Asked) -> Response:
-    """A post as a citation: `format` is csl or bibtex."""
-    return _cited(asked, citations.cite_post(one_post(asked)))
+    """A post as a citation: as a page, or alone where `format` is csl or bibtex."""
+    post = asked.now.post(asked.step("uid"))
+    return _cited(
+        asked, citations.cite_post(post), places.citation_page(post.uid), places.post_page(post.uid), "The post"
+    )
 
 
 def cite_session(asked: Asked) -> Response:
-    """A transcript as a citation: `format` is csl or bibtex."""
-    transcript = asked.room.transcript(asked.now, asked.step("chat"), asked.step("date"))
-    return _cited(asked, citations.cite_transcript(transcript))
-
-
-def one_post(asked: Asked) -> IndexedPost:
-    """The post whose uid is in the path.
-
-    Raises:
-        NotHereError: there is none, or its author does not want it shown.
-    """
-    post = asked.now.post(asked.step("uid"))
-    if post is None or (asked.room.public and not wishes.may_be_shown(post.consent)):
-        raise NotHereError("The archive holds no such post.")
-    return post
+    """A transcript as a citation, as a post is cited."""
+    made = asked.room.transcript(asked.now, asked.step("chat"), asked.step("date"))
+    there = places.session_page(made.window.chat, made.window.label)
+    here = places.session_citation_page(made.window.chat, made.window.label)
+    return _cited(asked, citations.cite_transcript(made), here, there, "The transcript")
 
 
 def look(asked: Asked, limit: int = ON_A_PAGE) -> tuple[str, Query, Results]:
@@ -284,22 +268,24 @@ def look(asked: Asked, limit: int = ON_A_PAGE) -> tuple[str, Query, Results]:
     typed = asked.value("q")
     query = parse(typed)
     wanted = asked.value("sort")
-    sort = next((one for one in SORTS if one == wanted), "relevance")
-    results = search(asked.now.index, _allowed(asked, query), sort=sort, page=asked.page, limit=limit)  # type: ignore[arg-type]
-    return typed, query, replace(results, query=query)
+    sort: Sort = next((one for one in SORTS if one == wanted), "relevance")
+    results = asked.now.search(query, sort=sort, page=asked.page, limit=limit)
+    return typed, query, results
 
 
-def _allowed(asked: Asked, query: Query) -> Query:
-    """A query without what others may not find; what is shown of it is what was typed."""
-    return wishes.findable(query) if asked.room.public else query
-
-
-def _cited(asked: Asked, item: dict[str, Any]) -> Response:
-    if asked.value("format") == "csl":
-        kind, text = "application/vnd.citationstyles.csl+json", json.dumps([item], ensure_ascii=False, indent=2)
-    else:
-        kind, text = "text/plain; charset=utf-8", citations.bibtex(item)
-    return Response(text.encode("utf-8", "replace"), media_type=kind)
+def _cited(asked: Asked, item: dict[str, Any], here: str, back: str, back_words: str) -> Response:
+    csl, entry = json.dumps([item], ensure_ascii=False, indent=2), citations.bibtex(item)
+    files = {"csl": (csl, "application/vnd.citationstyles.csl+json", "json"), "bibtex": (entry, BIBTEX, "bib")}
+    if (form := asked.value("format")) in files:
+        text, kind, ending = files[form]
+        headers = {"content-disposition": f'attachment; filename="citation.{ending}"'}
+        return Response(text.encode("utf-8", "replace"), media_type=kind, headers=headers)
+    forms = [
+        ("words", "In words", citations.reference(item), None),
+        ("bibtex", "BibTeX", entry, places.with_values(here, {"format": "bibtex"})),
+        ("csl", "CSL-JSON", csl, places.with_values(here, {"format": "csl"})),
+    ]
+    return page("cite.html", asked.room, {"forms": forms, "back": back, "back_words": back_words})
 
 
 def _transcript(asked: Asked, page: str = "") -> tuple[Transcript, dict[str, Any]]:
@@ -320,9 +306,22 @@ def _questions(asked: Asked, chat: str, date: str) -> list[tuple[str, str, str]]
     for row in rows:
         topics.setdefault(row["topic"], row["uid"])
     texts = {post.uid: clean_line(post.text or "") for post in asked.now.posts([*topics.values()])}
+    configured = asked.room.config.find_chat(chat)
+    tags = {exact(tag) for tag in configured.tags} if configured else set()
     return [
-        (topic, texts[uid], places.question_page(chat, date, topic)) for topic, uid in topics.items() if texts.get(uid)
+        (topic, _without_label(texts[uid], topic, tags), places.question_page(chat, date, topic))
+        for topic, uid in topics.items()
+        if texts.get(uid)
     ]
+
+
+def _without_label(text: str, topic: str, tags: Collection[str]) -> str:
+    """A question as it stands beside its label: without that, and without the chat's hashtags at its end."""
+    head = (one for one in find_labels(text) if f"Q{one.number}" == topic and one.place is Place.HEAD)
+    words = (after_label(text, label) if (label := next(head, None)) else text).split()
+    while len(words) > 1 and words[-1].startswith("#") and exact(words[-1][1:]) in tags:
+        words.pop()
+    return " ".join(words) or text
 
 
 def _title(asked: Asked, name: str) -> str:

@@ -46,6 +46,10 @@ def citation_page(uid: str) -> str:
     return f"/cite/posts/{_step(uid)}"
 
 
+def session_citation_page(chat: str, date: str) -> str:
+    return f"/cite/sessions/{_step(chat)}/{_step(date)}"
+
+
 def search_page(query: str = "", **values: str | int) -> str:
     return with_values("/search", {"q": query, **values})
 

@@ -2,22 +2,26 @@
 
 import contextlib
 import logging
+import os
+import sys
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowarchive.config import Config
-from knowarchive.errors import ConflictError, KnowarchiveError, UsageError
+from knowarchive.errors import ConflictError, KnowarchiveError, StoppedError, UsageError
 from knowarchive.model import Account, Post
 from knowarchive.web import catalogue, wishes
-from knowarchive.web.catalogue import Catalogue
+from knowarchive.web.catalogue import Judgement
+from knowarchive.web.reading import Snapshot
+from knowarchive.web.wishes import Wishes
 from pipelines.indexing import bring_up_to_date, index_folder, is_current
 from pipelines.overrides import load_corrections
 from pipelines.sessions import find_session, load_session
 from storage.archive import Archive
+from storage.changes import newest_version
 from transcripts.build import build_transcript
 from transcripts.identities import join_accounts
 from transcripts.model import Transcript
@@ -34,32 +38,11 @@ log = logging.getLogger("knowarchive.web")
 PATIENCE = 10.0  # seconds that a reader waits for an answer
 LOOK = 15.0  # seconds between two looks at whether the archive changed
 STRETCHES = 64  # in which all posts are read, so that few are in memory
+MANY = 1_000  # posts between two looks at whether the room is still open
 MOST_AT_ONCE = 2_000_000  # posts of one stretch
+THREAD = "reading-room"
+ENDING = 3.0  # seconds that are waited for work to be left off
 KEPT = 16  # transcripts in memory
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The index and the catalogue that was made from it: they do not change, a newer snapshot takes their place."""
-
-    index: SearchIndex
-    catalogue: Catalogue
-    transcripts: dict[tuple[str, str], Transcript] = field(default_factory=dict)
-
-    def post(self, uid: str) -> IndexedPost | None:
-        """A post by its uid, where known."""
-        return next(iter(self.posts([uid])), None)
-
-    def posts(self, uids: Sequence[str]) -> list[IndexedPost]:
-        """Posts by their uids, in that order, where known."""
-        from tantivy import Query
-
-        wanted = list(dict.fromkeys(uids))
-        if not wanted:
-            return []
-        found = self.index.find(Query.term_set_query(schema(), "uid", wanted), len(wanted))
-        known = {post.uid: post for post in found}
-        return [known[uid] for uid in wanted if uid in known]
 
 
 class Room:
@@ -74,18 +57,21 @@ class Room:
         self.config, self.public = config, public
         self.archive = Archive(config.archive_url, config.state_dir)
         self.now: Snapshot | None = None
+        self.looked = threading.Event()  # once, to the end: only then is there a word on what is missing
+        self._profiles: int | None = None  # the version of the accounts whose wishes are heeded
         self.problem: str | None = None  # why what is shown may be old, or why there is nothing yet
         self.seen = 0  # posts, while an index is built
         self._reading = threading.Lock()  # one transcript at a time: each takes the whole processor
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._keep_up, name="reading-room", daemon=True)
+        self._thread = threading.Thread(target=self._keep_up, name=THREAD, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
+        """Leave off keeping up, at the next stretch of posts where many are being read."""
         self._stopped.set()
-        self._thread.join(timeout=1)
+        self._thread.join(timeout=ENDING)
 
     def told(self, problem: str | None) -> str | None:
         """What readers are told of a problem: others than the owner nothing of this machine's folders."""
@@ -97,12 +83,14 @@ class Room:
         What went wrong stays in `problem` until a look has come to its end without it.
         """
         folder = index_folder(self.config)
-        if self.now and is_current(self.config) and read_state(folder) == self.now.index.state:
+        profiles = newest_version(self.config.archive_url, "accounts") if self.public else None
+        is_heeded = profiles == self._profiles
+        if self.now and is_heeded and is_current(self.config) and read_state(folder) == self.now.index.state:
             self.problem = None
             return
         index, problem = self._updated(folder)
-        if index and (self.now is None or index.state != self.now.index.state):
-            self.now = Snapshot(index, self._catalogue(index))
+        if index and (self.now is None or not is_heeded or index.state != self.now.index.state):
+            self.now, self._profiles = self._snapshot(index), profiles
         self.problem = problem
 
     def _updated(self, folder: Path) -> tuple[SearchIndex | None, str | None]:
@@ -115,6 +103,8 @@ class Room:
             bring_up_to_date(self.archive, self.config, on_progress=self._count)
         except ConflictError:
             problem = "The index is being written by another process; what is newest may be missing."
+        except StoppedError:
+            raise
         except KnowarchiveError as error:
             problem = f"The index could not be brought up to date: {error}"
             log.warning("%s", error)
@@ -138,14 +128,14 @@ class Room:
             raise ConflictError("Other sessions are being read; ask again in a moment.")
         try:
             if key not in now.transcripts:
-                now.transcripts[key] = self._transcript(chat, label)
+                now.transcripts[key] = self._transcript(now, chat, label)
                 for oldest in [*now.transcripts][:-KEPT]:
                     del now.transcripts[oldest]
             return now.transcripts[key]
         finally:
             self._reading.release()
 
-    def _transcript(self, chat: str, label: str) -> Transcript:
+    def _transcript(self, now: Snapshot, chat: str, label: str) -> Transcript:
         found = self.config.find_chat(chat)
         if found is None:
             raise UsageError("There is no such chat.")
@@ -154,13 +144,28 @@ class Room:
         if not session.posts:
             raise UsageError(f"{chat} {label}: there are no posts of this session in the archive")
         corrections, _ = load_corrections(self.config.overrides_path, chat, window.label)
-        return build_transcript(wishes.heeded(session) if self.public else session, corrections)
+        return build_transcript(wishes.heeded(session, now.heeded) if now.heeded else session, corrections)
 
-    def _catalogue(self, index: SearchIndex) -> Catalogue:
-        posts = every_post(index)
-        if self.public:
-            posts = (post for post in posts if wishes.may_be_shown(post.consent))
-        return catalogue.build(posts, self._join)
+    def _snapshot(self, index: SearchIndex) -> Snapshot:
+        if not self.public:
+            return Snapshot(index, catalogue.build(self._every_post(index), self._join))
+        from tantivy import Query
+
+        heeded = Wishes(self.archive.wishes(), wishes.opted_out(self.config))
+        hidden: set[str] = set()
+        unsaid: list[str] = []  # what may not be found, although the index does not know
+
+        def judge(post: IndexedPost) -> Judgement:
+            withheld, is_found = heeded.against(post), heeded.may_be_found(post)
+            if withheld:
+                hidden.add(post.uid)
+            if (withheld or not is_found) and not wishes.tells(post.consent):
+                unsaid.append(post.uid)
+            return Judgement(withheld, is_found)
+
+        made = catalogue.build(self._every_post(index), self._join, judge=judge)
+        left_out = Query.term_set_query(schema(), "uid", unsaid) if unsaid else None
+        return Snapshot(index, made, heeded=heeded, hidden=frozenset(hidden), left_out=left_out)
 
     def _join(self, posts: list[Post]) -> People:
         accounts: dict[str, Account] = {}
@@ -171,18 +176,43 @@ class Room:
         return join_accounts(posts, (), accounts, self.config.person)
 
     def _count(self, posts: int) -> None:
+        self._check_open()
         self.seen = posts
+
+    def _every_post(self, index: SearchIndex) -> Iterator[IndexedPost]:
+        for number, post in enumerate(every_post(index)):
+            if number % MANY == 0:
+                self._check_open()
+            yield post
+
+    def _check_open(self) -> None:
+        if self._stopped.is_set():
+            raise StoppedError("the room was closed")
 
     def _keep_up(self) -> None:
         while not self._stopped.is_set():
             try:
                 self.refresh()
+            except StoppedError:
+                return
             except KnowarchiveError as error:
                 self.problem = str(error)
             except Exception:
                 log.exception("the reading room could not be refreshed")
                 self.problem = "The archive could not be read; the log says more."
+            self.looked.set()
             self._stopped.wait(LOOK)
+
+
+def leave() -> None:
+    """End the process, at once if a room's thread is still at work: nobody can stop it, and what it does can be cut short.
+
+    The interpreter would end beside it, and libraries complain about what it holds.
+    """
+    if any(thread.name == THREAD for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
 
 
 def every_post(index: SearchIndex) -> Iterator[IndexedPost]:

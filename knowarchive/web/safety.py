@@ -36,10 +36,11 @@ class Safety:
     Args:
         app: what answers.
         names: the host names that we answer to, besides localhost.
+        forms: the paths to which something may be sent.
     """
 
-    def __init__(self, app: "ASGIApp", names: Collection[str] = ()) -> None:
-        self.app = app
+    def __init__(self, app: "ASGIApp", names: Collection[str] = (), forms: Collection[str] = ()) -> None:
+        self.app, self.forms = app, forms
         self.names = {"localhost", *(name.casefold() for name in names)}
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -70,7 +71,7 @@ class Safety:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or not is_ours(hosts[0], self.names):
             return 421, "This is no name of this reading room; start it with --name to add one."
-        if scope["method"] not in {"GET", "HEAD"}:
+        if scope["method"] not in {"GET", "HEAD"} and not (scope["method"] == "POST" and scope["path"] in self.forms):
             return 405, "The reading room can only be read."
         length = len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"])
         if length > LONGEST_TARGET:

@@ -47,17 +47,24 @@ def listen(host: str, port: int) -> socket.socket:
     return opened
 
 
-def serve(config: Config, opened: socket.socket, names: Collection[str], *, on_ready: Callable[[], None]) -> None:
-    """Answer requests at an open socket until a signal says stop."""
-    server = make_server(Room(config, public=not is_loopback(str(opened.getsockname()[0]))), names)
+def serve(
+    config: Config,
+    opened: socket.socket,
+    names: Collection[str],
+    token: str | None,
+    *,
+    on_ready: Callable[[], None],
+) -> None:
+    """Answer requests at an open socket until a signal says stop; to those who show a token, if there is one."""
+    server = make_server(Room(config, public=not is_loopback(str(opened.getsockname()[0]))), names, token)
     on_ready()
     server.run(sockets=[opened])
 
 
-def make_server(room: Room, names: Collection[str] = ()) -> uvicorn.Server:
+def make_server(room: Room, names: Collection[str] = (), token: str | None = None) -> uvicorn.Server:
     """The server of a room, with bounds to what anybody can ask of it."""
     settings = uvicorn.Config(
-        build_app(room, names),
+        build_app(room, names, token),
         access_log=False,
         log_config=None,
         limit_concurrency=CONNECTIONS,

@@ -1,7 +1,7 @@
 """What people declared about being shown to others, where more than the archive's owner read. Pure.
 
-The room heeds what each post says; the site, which stays where it is put, also what profiles say by now, who opted out, and
-that nobody looked for long whether a post of X is still there.
+All heed what each post says, what profiles say by now, and who opted out; the site, which stays where it is put, also that
+nobody looked for long whether a post of X is still there.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import structs
 
+from knowarchive.config import Config
 from knowarchive.model import Post, Repost, without_content
 from transcripts.model import SessionPosts
 from transcripts.people import author_key, is_configured, reposter_key
@@ -75,9 +76,24 @@ class Wishes:
         return "noindex" not in {post.consent, self.declared.get(post.author_uid or "")}
 
 
-def may_be_shown(consent: str | None) -> bool:
-    """Whether a post may stand on a page that others read, as far as it tells itself."""
-    return consent not in NOT_SHOWN
+def placeholder(uid: str) -> str:
+    """What a post that may not be shown is called: uids name accounts and addresses."""
+    return f"{uid.partition(':')[0]}:-{sha256(uid.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+
+
+def opted_out(config: Config) -> tuple[str, ...]:
+    """The accounts of which nothing is shown, as configured: who opts out with one account does with all."""
+    found = {_spelled(account) for account in config.publish.opt_out}
+    for person in config.person:
+        accounts = {_spelled(account) for account in person.accounts}
+        if accounts & found:
+            found |= accounts
+    return tuple(sorted(found))
+
+
+def tells(consent: str | None) -> bool:
+    """Whether a post says of itself that it may not be found, so that `findable` leaves it out."""
+    return consent in NOT_FOUND
 
 
 def findable(query: Query) -> Query:
@@ -102,7 +118,7 @@ def heeded(session: SessionPosts, wishes: Wishes = Wishes()) -> SessionPosts:
     }
     silent |= {uid for uid, wish in wishes.declared.items() if wish in NOT_SHOWN}
     silent = silent.union(*map(_author_keys, unwanted))
-    hidden = {post.uid: f"{post.platform}:-{sha256(post.uid.encode()).hexdigest()[:16]}" for post in unwanted}
+    hidden = {post.uid: placeholder(post.uid) for post in unwanted}
     return replace(
         session,
         posts=tuple(_heeded(post, wishes, hidden) for post in session.posts),
@@ -116,6 +132,11 @@ def heeded(session: SessionPosts, wishes: Wishes = Wishes()) -> SessionPosts:
         moderators=tuple(account for account in session.moderators if _may_be_named(account, wishes)),
         guests=tuple(account for account in session.guests if _may_be_named(account, wishes)),
     )
+
+
+def _spelled(account: str) -> str:
+    platform, _, handle = account.partition(":")
+    return f"{platform}:{handle.removeprefix('@').casefold()}"
 
 
 def _author_keys(post: Post) -> set[str]:

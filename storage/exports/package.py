@@ -5,7 +5,7 @@ https://specs.frictionlessdata.io/data-package/ and https://specs.frictionlessda
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,6 +47,20 @@ CONDITIONS: dict[str, tuple[str, str]] = {
         "https://joinmastodon.org/about",
     ),
 }
+
+
+#: What the README of an export for research says of its pseudonyms.
+PSEUDONYMS = (
+    (
+        "People, their posts and pages have pseudonyms, the same throughout this export, made under a key that is not in it. "
+        "Left out are the networks' ids and addresses of posts, and people's biographies, pictures and pages; numbers of "
+        "profiles are rounded to a digit, and the moment when one was made to its year."
+    ),
+    (
+        "What people wrote is as they wrote it but for the names in it, and so are times and numbers of posts. **Whoever "
+        "searches the web for a sentence finds who said it**: these are personal data still."
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +110,7 @@ class Export:
     platforms: Sequence[str]
     files: Sequence[File]
     sources: Sequence[Source]
+    is_pseudonymised: bool = False
 
 
 def sum_up(runs: Iterable[Run]) -> tuple[Source, ...]:
@@ -127,6 +142,14 @@ def _sum_up(name: str, runs: Sequence[Run]) -> Source:
     )
 
 
+def without_names(sources: Iterable[Source]) -> tuple[Source, ...]:
+    """Sources, numbered instead of named: a file may be called after a person, a gap by the post before it."""
+    return tuple(
+        replace(source, name=f"source {number}", gaps=(f"{len(source.gaps)} in all",) if source.gaps else ())
+        for number, source in enumerate(sources, 1)
+    )
+
+
 def describe(export: Export) -> bytes:
     """The `datapackage.json` of an export."""
     form = FORMATS[export.format]
@@ -145,6 +168,7 @@ def describe(export: Export) -> bytes:
             "since": export.since,
             "until": export.until,
             "public": export.is_public,
+            "pseudonymised": export.is_pseudonymised,
             "changes_since": export.changes_since,
             "counts": dict(export.counts),
             "coverage": [msgspec.to_builtins(source) for source in export.sources],
@@ -191,6 +215,7 @@ def write_readme(export: Export) -> str:
             (f"Exported by Knowarchive {_text(export.version)} on {_day(export.made_at)} at "
             f"{export.made_at.astimezone(UTC):%H:%M} UTC. Format: {export.format} ({FORMATS[export.format].text})."),
             *_scope(export),
+            *(PSEUDONYMS if export.is_pseudonymised else ()),
             "",
             "| file | rows | bytes | SHA-256 |",
             "|---|---:|---:|---|",
@@ -252,6 +277,13 @@ def _provenance(sources: Sequence[Source]) -> list[str]:
 
 
 def _audience(export: Export) -> list[str]:
+    if export.is_pseudonymised:
+        return [
+            (
+                "This is an export for research, with posts of people who asked not to be indexed or archived: their words lead "
+                "to them. Do not publish it."
+            )
+        ]
     if export.is_public:
         return [
             (

@@ -50,10 +50,14 @@ def people(part: str) -> str:
 PART = "hash(uid) % $parts = $part"
 
 
-def staged(table: str, rows: str, conditions: list[str], *, public: bool, sort: bool) -> str:
-    """The temporary table `staged`: rows that satisfy all conditions, in order; `sort` unless they come in it."""
+def staged(table: str, rows: str, conditions: list[str], *, public: bool, sort: bool, salted: bool = False) -> str:
+    """The temporary table `staged`: rows that satisfy all conditions, in order; `sort` unless they come in it.
+
+    With `salted`, keys stand in the order of their digests with $salt, since their own would tell them.
+    """
     where = " AND ".join(conditions) or "TRUE"
-    order = f"ORDER BY {', '.join(ORDERS[table])}" if sort else ""
+    *times, key = ORDERS[table]
+    order = f"ORDER BY {', '.join([*times, f'sha256($salt || {key})' if salted else key])}" if sort else ""
     shown = names(table)
     if public and table == "posts":
         shown = ", ".join(_only_id(column) for column in COLUMNS["posts"])
@@ -67,6 +71,9 @@ def slice_of_staged(first: int, until: int) -> str:
     """The view `slice`: some rows of `staged`, in its order."""
     return f"CREATE OR REPLACE TEMP VIEW {SLICE} AS SELECT * FROM staged WHERE rowid >= {first} AND rowid < {until}"
 
+
+ROWS_OF_SLICE = f"FROM {SLICE}"
+SLICE_OF_REWRITTEN = f"CREATE OR REPLACE TEMP VIEW {SLICE} AS FROM rewritten"
 
 # Conditions. `chosen`, `changed`, `hidden`, `written` and `repeated` are tables of one connection.
 CHOSEN = "uid IN (SELECT uid FROM chosen)"
@@ -140,3 +147,34 @@ def _only_id(column: Column) -> str:
     if column.name in _HYDRATABLE:
         return f'"{column.name}"'
     return f"""CASE WHEN platform <> 'x' THEN "{column.name}" END AS "{column.name}\""""
+
+
+# Who is named. `all_posts`, `all_reposts` and `all_accounts` are observations, `candidates` are words in small letters.
+ALL_HANDLES = """
+SELECT DISTINCT platform, handle FROM (
+    SELECT split_part(uid, ':', 1) AS platform, author_handle AS handle FROM all_posts
+    UNION ALL SELECT split_part(uid, ':', 1), one.handle FROM (SELECT uid, unnest(mentions) AS one FROM all_posts)
+    UNION ALL SELECT split_part(post_uid, ':', 1), account_handle FROM all_reposts
+    UNION ALL SELECT split_part(uid, ':', 1), handle FROM all_accounts)
+WHERE handle IS NOT NULL
+"""
+OWNERS = """
+SELECT lower(handle), min(uid) FROM (
+    SELECT author_handle AS handle, author_uid AS uid FROM all_posts
+    UNION ALL SELECT one.handle, one.uid FROM (SELECT unnest(mentions) AS one FROM all_posts)
+    UNION ALL SELECT account_handle, account_uid FROM all_reposts
+    UNION ALL SELECT handle, uid FROM all_accounts)
+WHERE handle IS NOT NULL AND starts_with(uid, 'bluesky:') GROUP BY 1
+"""
+ALL_NAMES = """
+SELECT DISTINCT name FROM (SELECT author_name AS name FROM all_posts UNION ALL SELECT name FROM all_accounts)
+WHERE name IS NOT NULL
+"""
+ALL_PAGES = "SELECT DISTINCT url FROM all_accounts WHERE url IS NOT NULL"
+WORDS_AMONG = r"""
+SELECT word FROM (
+    SELECT DISTINCT lower(unnest(regexp_extract_all(text, '(?:^|[^\w@#/.=&-])(\w{5,})', 1))) AS word,
+           coalesce(author_uid, author_handle) AS who
+    FROM all_posts)
+WHERE word IN (SELECT word FROM candidates) GROUP BY word HAVING count(DISTINCT who) >= $least
+"""

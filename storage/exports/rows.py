@@ -41,6 +41,7 @@ class Selection:
         choose: given a stretch [since, until), the uids of the posts in it that are meant.
         changes: what changed, by table; a table that is missing changed throughout.
         is_forbidding: what a person's `consent` says about files for everybody; set, the export is such a file.
+        rewriting: how rows are written anew before they are exported.
     """
 
     since: datetime | None = None
@@ -48,11 +49,23 @@ class Selection:
     choose: Callable[[datetime, datetime], Sequence[str]] | None = None
     changes: dict[str, Changes] | None = None
     is_forbidding: Callable[[str], bool] | None = None
+    rewriting: "Rewriting | None" = None
 
     @property
     def is_everything(self) -> bool:
         """Whether no post of the archive is left out, so that nothing that belongs to posts is either."""
         return (self.since, self.until, self.choose, self.is_forbidding) == (None,) * 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """Rows written anew: each is given with its table's name, and has to keep its columns and their types.
+
+    `salt` decides how rows of the same moment are ordered, and accounts: those of the original keys would be told by it.
+    """
+
+    rewrite: Callable[[str, pa.Table], pa.Table]
+    salt: str
 
 
 class Rows:
@@ -100,7 +113,7 @@ class Rows:
                     self._con.register(
                         "chosen", pa.table({"uid": pa.array(selection.choose(first, last), pa.string())})
                     )
-                is_ready = not moved and not conditions and self._stands_in_order(spec)
+                is_ready = not (moved or conditions or selection.rewriting) and self._stands_in_order(spec)
                 rows_of_span = queries.span(spec, any_moved=moved > 0, is_distinct=is_ready)
                 bound = {"since": first, "until": last}
                 yield from self._stage(spec.name, rows_of_span, conditions, bound, sort=not is_ready)
@@ -145,7 +158,11 @@ class Rows:
         public = self._selection.is_forbidding is not None
         if table == "posts" and public:
             bound = {**bound, "forbidding": self._forbidding}
-        self._con.execute(queries.staged(table, rows, conditions, public=public, sort=sort), bound)
+        rewriting = self._selection.rewriting
+        if rewriting is not None:
+            bound = {**bound, "salt": rewriting.salt}
+        salted = rewriting is not None
+        self._con.execute(queries.staged(table, rows, conditions, public=public, sort=sort, salted=salted), bound)
         if not self._selection.is_everything and table in queries.NOTE:
             self._con.execute(queries.NOTE[table])  # also what did not change: what belongs to it may have
         if self._changes(table) is not None:
@@ -155,6 +172,10 @@ class Rows:
         [(count,)] = self._con.execute("SELECT count(*) FROM staged").fetchall()
         for first in range(0, count or 1, SLICE_ROWS):
             self._con.execute(queries.slice_of_staged(first, first + SLICE_ROWS))
+            if rewriting is not None:
+                stored = self._con.sql(queries.ROWS_OF_SLICE).to_arrow_table()
+                self._con.register("rewritten", rewriting.rewrite(table, stored))
+                self._con.execute(queries.SLICE_OF_REWRITTEN)
             yield table, min(SLICE_ROWS, count - first)
 
     def _stands_in_order(self, spec: Table) -> bool:

@@ -56,6 +56,19 @@ def test_what_a_search_found_is_exported(demo, run):
     )
 
 
+def test_an_export_for_research_says_what_it_hides_where_its_key_is_and_what_leads_to_people(own_demo, run):
+    result = run("export", "lanternkm", "--format", "jsonl", "--pseudonymise", "--output", "out")
+    assert (result.code, result.out) == (0, "Wrote out: 250 posts, 162 reposts, 27 accounts.\n")
+    assert "was thrown away" in result.err
+    assert "can be searched for on the web" in result.err
+    assert "person_" in (own_demo / "out/posts.jsonl").read_text()
+    again = run("export", "--format", "csv", "--pseudonymise", "--key", "my.key", "--output", "more")
+    assert "is my.key" in again.err
+    key = (own_demo / "my.key").read_text().strip()
+    assert len(key) == 64
+    assert not [path for path in (own_demo / "more").iterdir() if key in path.read_text()]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     {
@@ -76,6 +89,12 @@ def test_what_a_search_found_is_exported(demo, run):
         "taken": (["--format", "csv", "--output", "archive", "--overwrite"], 1, "holds other things than an export"),
         "long": (["--format", "csv", "--output", "a" * 10_000], 1, "File name too long"),
         "uids": (["--uids", "knowarchive.toml", "--format", "csv", "--output", "o"], 2, "is not a uid"),
+        "no pseudonyms": (["--pseudonymise", "--format", "ids", "--output", "o"], 2, "identifiers are what pseudonyms hide"),
+        "a book of nobody": (["lanternkm", "--pseudonymise", "--format", "epub", "--output", "o"], 2, "it is made for reading"),
+        "key alone": (["--key", "k", "--format", "csv", "--output", "o"], 2, "add --pseudonymise"),
+        "key within": (
+            ["--pseudonymise", "--key", "o/k", "--format", "csv", "--output", "o"], 2, "is in the export that it is the key of",
+        ),
         "payloads": (["--public", "--format", "payloads", "--output", "o"], 2, "payloads are whole"),
     }.values(),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """`knowarchive schedule`: what comes next, the calendar, and doing what is due without a scheduler."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -7,7 +8,8 @@ from itertools import pairwise
 import pytest
 from icalendar import Calendar
 
-from pipelines import collecting
+from benchmarks import generate
+from pipelines import collecting, inbox
 from tests.connectors.loopback import PRIVATE, SECRETS, Chat, Faults, MachineClock
 from tests.connectors.x.server import TOKEN
 
@@ -17,6 +19,14 @@ from .test_collect import PLATFORMS, configure
 class Down(Faults):
     def next(self):
         return "500"
+
+
+@pytest.fixture(autouse=True)
+def logs():
+    """As they were before, for other tests."""
+    before = logging.getLogRecordFactory()
+    yield
+    logging.setLogRecordFactory(before)
 
 
 @pytest.fixture
@@ -94,6 +104,50 @@ def test_a_source_that_is_down_makes_exit_code_4(run, home, servers):
     [job] = result.json
     assert job["sources"] == len(PLATFORMS)
     assert job["incomplete"] == 1
+
+
+SITE = '[publish]\ncontact = "keeper@example.org"\n'
+
+
+def publish_once(run, home, servers, more):
+    once(home, servers)
+    path = home / "knowarchive.toml"
+    path.write_text(path.read_text().replace("refresh = []", f"refresh = []\n{more}"))
+    return run("schedule", "--once")
+
+
+@pytest.mark.slow
+def test_what_is_in_the_inbox_is_imported_and_the_site_published_once(run, home, servers, monkeypatch):
+    monkeypatch.setattr(inbox, "SETTLED", timedelta(0))
+    (home / "inbox").mkdir()
+    (home / "inbox" / "none.csv").write_text("a,b\n1,2\n")
+    (home / "inbox" / "pull.jsonl").write_bytes(b"".join(generate.FORMATS["v2"](5, 1)))
+    result = publish_once(run, home, servers, f'inbox = "inbox"\n{SITE}')
+    swept, imported, published = result.out.splitlines()
+    assert " (sweep): " in swept
+    assert imported.startswith("import pull.jsonl: ")
+    assert not imported.endswith(": 0 new, 0 changed")
+    assert published.startswith("publish: ")
+    assert (result.code, "import none.csv: " in result.line) == (1, True)
+    day = (datetime.now(UTC) - timedelta(days=1)).date()
+    assert (home / "site" / "chats" / "lanternkm" / f"{day}.html").exists()
+    again = run("schedule", "--once")
+    assert (again.code, again.out, again.err) == (0, "Nothing is due.\n", "")
+    assert [one["kind"] for one in run("status", "--json").json["troubles"]] == ["import"]
+
+
+@pytest.mark.slow
+def test_a_site_that_cannot_be_built_is_one_line_and_the_rest_is_done(run, home, servers):
+    (home / "site").mkdir()
+    (home / "site" / "mine.html").touch()
+    result = publish_once(run, home, servers, SITE)
+    assert result.code == 1
+    assert " (sweep): " in result.out
+    assert "knowarchive: publish: " in result.line
+    assert "site" in result.line
+    later = run("schedule", "--once")
+    assert (later.code, later.out) == (0, "Nothing is due.\n")  # not at once again
+    assert [one["kind"] for one in run("status", "--json").json["troubles"]] == ["site"]
 
 
 def test_the_status_is_quiet_when_all_is_well_and_says_what_comes_next(run, home, servers):

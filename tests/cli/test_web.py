@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+import urllib.error
 import urllib.request
 
 import pytest
@@ -18,6 +19,29 @@ def test_it_says_where_it_is_and_ends_when_told(start, home):
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0
     assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.enable_socket
+def test_a_private_room_is_private_from_the_beginning(start, home):
+    token = "moths-and-lamps-2015"
+    process = start("web", "--port", "0", env={"KNOWARCHIVE_WEB_TOKEN": token})
+    address = re.search(r"http://\S+", process.stdout.readline().decode())[0]
+    for headers, codes in (({}, {401}), ({"Authorization": f"Bearer {token}"}, {200, 503})):
+        try:
+            with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=30) as answer:
+                got = answer.status
+        except urllib.error.HTTPError as error:
+            got = error.code
+        assert got in codes
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+    assert token.encode() not in process.stdout.read() + process.stderr.read()
+
+
+def test_a_token_that_is_none_opens_nothing(run, monkeypatch):
+    monkeypatch.setenv("KNOWARCHIVE_WEB_TOKEN", "")
+    result = run("web", "--port", "0")
+    assert (result.code, "KNOWARCHIVE_WEB_TOKEN" in result.line) == (3, True)
 
 
 @pytest.mark.enable_socket

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from knowarchive.config import Chat, Occasion, Policy, Source
-from pipelines.agenda import BEFORE_MIDNIGHT, TRIES_OF_INCOMPLETE, coming, due, missed
+from pipelines.agenda import BEFORE_MIDNIGHT, TRIES_OF_INCOMPLETE, coming, due, is_site_due, missed
 from storage.archive import Run
 from transcripts.sessions import windows
 
@@ -179,3 +179,48 @@ def test_however_the_machine_fails_every_session_is_swept_once_or_named_as_misse
                            and run.since == window.opens for run in ledger)  # fmt: skip
                 assert (key in swept) or (key in lost) or gaps
                 assert not (key in swept and key in lost)
+
+
+def built(at, status="done"):
+    return Run(run_id=f"{at}", kind="publish", source="site", status=status, started_at=at, finished_at=at)
+
+
+def site_due(now, *ledger):
+    return is_site_due([CHAT], ledger, now)
+
+
+def test_the_site_is_brought_up_to_date_after_a_sweep_and_not_after_a_poll():
+    poll = run(WINDOW.opens + 5 * MINUTE)
+    sweep = run(WINDOW.closes + MINUTE)
+    assert not site_due(WINDOW.closes)
+    assert not site_due(WINDOW.closes, poll)
+    assert site_due(WINDOW.closes + 2 * MINUTE, poll, sweep)
+    assert not site_due(WINDOW.closes + 9 * MINUTE, poll, sweep, built(WINDOW.closes + 3 * MINUTE))
+    refresh = run(WINDOW.closes + DAY, kind="refresh")
+    assert site_due(WINDOW.closes + DAY + MINUTE, poll, sweep, built(WINDOW.closes + 3 * MINUTE), refresh)
+
+
+def test_what_came_while_the_site_was_built_is_on_the_next():
+    began = WINDOW.closes + 2 * MINUTE
+    assert site_due(began + 5 * MINUTE, run(WINDOW.closes + 2 * MINUTE), built(began))
+
+
+def test_an_import_is_shown_too_whatever_it_is_about():
+    old = run(WINDOW.closes + DAY, kind="import", source="pull.jsonl", chat=Chat(name="other", hashtags=("other",)))
+    assert site_due(WINDOW.closes + DAY + MINUTE, built(WINDOW.closes), old)
+
+
+def test_the_site_is_looked_at_each_day_though_nothing_came():
+    assert not site_due(WINDOW.closes + DAY - MINUTE, built(WINDOW.closes))
+    assert site_due(WINDOW.closes + DAY, built(WINDOW.closes))
+    assert not site_due(WINDOW.closes + DAY)  # no post, no site
+
+
+def test_a_site_that_cannot_be_built_is_tried_again_later_each_time():
+    sweep = run(WINDOW.closes + MINUTE)
+    first, second = (built(WINDOW.closes + number * MINUTE, "failed") for number in (2, 20))
+    assert not site_due(WINDOW.closes + 11 * MINUTE, sweep, first)
+    assert site_due(WINDOW.closes + 12 * MINUTE, sweep, first)
+    assert not site_due(WINDOW.closes + 39 * MINUTE, sweep, first, second)
+    assert site_due(WINDOW.closes + 40 * MINUTE, sweep, first, second)
+    assert not site_due(WINDOW.closes + 50 * MINUTE, sweep, first, second, built(WINDOW.closes + 41 * MINUTE))

@@ -3,11 +3,15 @@
 import asyncio
 import json
 import logging
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
+from benchmarks import generate
 from knowarchive.errors import ConflictError, StorageError
+from pipelines import inbox
 from tests.archives import configure, open_archive, rows
 from tests.connectors.loopback import PRIVATE, SECRETS, TAG, Chat, MachineClock
 from tests.connectors.x.server import TOKEN
@@ -27,7 +31,7 @@ def place(tmp_path, socket_enabled, monkeypatch):
         rule = f'{{rule = "FREQ=DAILY;BYHOUR=20;BYMINUTE=0", from = {day.date()}, until = {day.date()}}}'
         path = configure(
             tmp_path,
-            f"[schedule]\nrefresh = []\n"
+            f'[schedule]\nrefresh = []\ninbox = "inbox"\n[publish]\ncontact = "keeper@example.org"\n'
             f'[[chat]]\nname = "lanternkm"\nhashtags = ["{TAG}"]\nschedule = [{rule}]\n{sources}',
         )
         for name, value in {**SECRETS, "KNOWARCHIVE_CONFIG": str(path)}.items():
@@ -45,6 +49,30 @@ async def kept():
         artifacts = await client.read_artifacts()
         found = [*await client.read_flow_runs(), *await client.read_task_runs(), *await client.read_logs(), *artifacts]
         return [artifact.data for artifact in artifacts], "\n".join(one.model_dump_json() for one in found)
+
+
+async def wake_what_is_stuck(flows):
+    """Wake a deployment twice, of which a run was taken by a worker that died; the states of its runs then."""
+    from prefect.client.orchestration import get_client
+    from prefect.states import Pending
+
+    async with get_client() as client:
+        assert not await flows._wake("maintain/archive"), "there is no such deployment"
+        deployment = await client.create_deployment(await client.create_flow(flows.maintain), "archive")
+        run = await client.create_flow_run_from_deployment(deployment)
+        await client.set_flow_run_state(run.id, Pending())
+        for _ in range(2):
+            assert await flows._wake("maintain/archive")
+        runs = await client.read_flow_runs()
+        return Counter(one.state.type.value for one in runs if one.deployment_id == deployment)
+
+
+def fill(folder, monkeypatch):
+    """Two files, called as people call them, one of which is nothing that we know."""
+    monkeypatch.setattr(inbox, "SETTLED", timedelta(0))
+    folder.mkdir()
+    (folder / f"{PRIVATE}.csv").write_text("a,b\n1,2\n")
+    (folder / "pull.jsonl").write_bytes(b"".join(generate.FORMATS["v2"](5, 1)))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore:.*:UserWarning")
@@ -70,9 +98,6 @@ def test_flows_do_what_is_due_once_try_again_what_may_succeed_and_keep_nobodys_w
 
     try:
         with prefect_test_harness(server_startup_timeout=180):
-            state = asyncio.run(flows.collect("lanternkm", return_state=True))
-            assert (state.name, state.message) == ("Skipped", "no session is running")
-
             monkeypatch.setattr(flows, "carry_out", broken)
             state = asyncio.run(flows.catch_up(return_state=True))
             assert (state.type.value, state.message, len(tries)) == ("FAILED", "StorageError", 1)
@@ -82,13 +107,29 @@ def test_flows_do_what_is_due_once_try_again_what_may_succeed_and_keep_nobodys_w
             state = asyncio.run(flows.catch_up(return_state=True))
             assert (state.type.value, state.message, len(tries)) == ("COMPLETED", "1 done", 3)
 
-            state = asyncio.run(flows.catch_up(return_state=True))
-            assert (state.name, state.message) == ("Skipped", "nothing is due")
+            for flow in (flows.catch_up, partial(flows.collect, "lanternkm")):
+                state = asyncio.run(flow(return_state=True))
+                assert (state.name, state.message) == ("Skipped", "nothing is due")
             assert asyncio.run(flows.maintain(return_state=True)).type.value == "COMPLETED"
+
+            state = asyncio.run(flows.import_inbox(return_state=True))
+            assert (state.type.value, state.message) == ("FAILED", "ReadError")  # there is no such folder
+            fill(tmp_path / "inbox", monkeypatch)
+            state = asyncio.run(flows.import_inbox(return_state=True))
+            assert (state.type.value, state.message) == ("FAILED", "1 done, 1 failed")
+            state = asyncio.run(flows.import_inbox(return_state=True))
+            assert (state.name, state.message) == ("Skipped", "nothing is new")
+            state = asyncio.run(flows.publish(return_state=True))
+            assert (state.type.value, state.message.endswith(" files changed")) == ("COMPLETED", True)
+            state = asyncio.run(flows.publish(return_state=True))
+            assert (state.name, state.message) == ("Skipped", "nothing is new")
+            monkeypatch.setattr(flows, "STARTING", timedelta(0))
+            assert asyncio.run(wake_what_is_stuck(flows)) == {"CRASHED": 1, "SCHEDULED": 1}
             reports, everything = asyncio.run(kept())
     finally:
         logging.setLogRecordFactory(factory)
     assert {uid.partition(":")[0] for uid in rows(open_archive(tmp_path))} == set(PLATFORMS)
+    assert (tmp_path / "site" / "chats" / "lanternkm" / f"{place}.html").exists()
     [report] = [report for report in reports if f"# lanternkm {place}" in str(report)]
     assert "| bluesky:http" in report
     assert "│" in report

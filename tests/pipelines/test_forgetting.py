@@ -19,6 +19,7 @@ from knowarchive.config import load_config
 from knowarchive.errors import ConfigError, UsageError
 from knowarchive.model import CONTENT
 from pipelines import forgetting
+from pipelines.diagnosis import diagnose
 from pipelines.forgetting import find, finish_forgetting, forget_person
 from pipelines.helpers import Helpers
 from pipelines.remembering import KEY, key_file
@@ -44,13 +45,18 @@ def home(folder, chats=""):
     return open_home(folder)
 
 
-def traces(archive, person):
-    """All by which somebody can be found: handles, uids, ids, names, every sentence."""
+def marks(person):
+    """All by which somebody is named: handles, uids, ids, names."""
     found = {name.partition(":")[2] for name in person.handles}
     found = {name if is_distinctive(name) else f"@{name}" for name in found}
     found |= {uid.partition(":")[2] for uid in person.accounts | person.posts if len(uid) > 8}
     found |= {uid.rpartition("/")[2] for uid in person.posts if uid.startswith("bluesky:")}
-    found |= {one.partition(":")[2] for one in person.ids} | set(person.names)
+    return found | {one.partition(":")[2] for one in person.ids} | set(person.names)
+
+
+def traces(archive, person):
+    """All by which somebody can be found: what names them, and every sentence of theirs."""
+    found = marks(person)
     for row in records_of(archive, person.accounts, person.alone):
         for text in (row.get("text"), row.get("bio")):
             plain = re.sub(r"https?://\S+|@[\w.@-]+", "\n", text or "")
@@ -364,6 +370,7 @@ def test_a_forgetting_that_is_broken_off_is_finished_by_the_next(tmp_path, monke
         forgotten(archive, config, "x:ada")
     else:
         assert unfinished(archive)
+        assert [check.name for check in diagnose(config) if check.status == "warning"] == ["chats", "forgetting"]
         finish_forgetting(archive, config, now=NOW)
     assert in_files(tmp_path, *HERS) == set()
     assert unfinished(archive) == frozenset()

@@ -1,6 +1,7 @@
 """`knowarchive schedule` for real: a run fires by itself, both processes are killed in the middle, and nothing is lost."""
 
 import contextlib
+import http.server
 import os
 import re
 import shlex
@@ -8,16 +9,20 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
 from dateutil.rrule import rrulestr
 
+from benchmarks import generate
 from knowarchive.config import Chat as Settings
-from pipelines.scheduling import rrules
+from knowarchive.config import load_config
+from pipelines.scheduling import SchedulerError, rrules, server
 from tests.archives import ROOT, command, configure, environment, open_archive, query, rows
 from tests.connectors.loopback import PRIVATE, SECRETS, TAG, Chat, MachineClock
 from tests.connectors.x.server import TOKEN
@@ -112,6 +117,60 @@ def test_a_rule_that_ends_in_utc_is_one_that_prefect_takes():
     assert rrulestr(text)[-1] == datetime(2026, 1, 6, 21)  # noqa: DTZ001 - local
 
 
+@pytest.fixture
+def answering(socket_enabled):
+    """A server on loopback that answers everything with a status and a body, as `PREFECT_API_URL`."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, body = self.server.answer
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield listening
+        listening.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, b'"2.20.1"', "the Prefect server is of version '2.20.1', this is "),
+        (200, b"<html>", "no Prefect server answers at \\$PREFECT_API_URL"),
+        (401, b"", "answers with status 401; check it and \\$PREFECT_API_AUTH_STRING"),
+    ],
+)
+def test_an_operators_server_of_another_version_or_none_is_refused(tmp_path, answering, status, body, said):
+    answering.answer = status, body
+    config = load_config(configure(tmp_path))
+    environ = {"PREFECT_API_URL": f"http://127.0.0.1:{answering.server_port}/api"}
+    with pytest.raises(SchedulerError, match=said), server(config, environ):
+        pytest.fail("it is served")
+
+
+def test_an_operators_server_that_is_not_there_is_one_line(tmp_path, socket_enabled):
+    environ = {"PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api"}
+    with (
+        pytest.raises(SchedulerError, match="no Prefect server answers"),
+        server(load_config(configure(tmp_path)), environ),
+    ):
+        pytest.fail("it is served")
+
+
+def test_an_operators_server_of_the_same_version_is_used(tmp_path, answering):
+    answering.answer = 200, f'"{version("prefect")}"'.encode()
+    environ = {"PREFECT_API_URL": f"http://127.0.0.1:{answering.server_port}/api"}
+    with server(load_config(configure(tmp_path)), environ):
+        pass
+
+
 @pytest.mark.slow
 def test_a_session_whose_scheduler_and_server_are_killed_is_complete_after_a_restart(
     tmp_path, socket_enabled, schedulers
@@ -127,9 +186,12 @@ def test_a_session_whose_scheduler_and_server_are_killed_is_complete_after_a_res
         about = f'schedule = [{rule}]\nduration = "3m"\nmargin = ["0m", "1m"]\n'
         configure(
             tmp_path,
-            f'[schedule]\npoll = "1m"\nrefresh = []\nport = {port}\nhealth = {health}\n'
+            f'[schedule]\npoll = "1m"\nrefresh = []\nport = {port}\nhealth = {health}\ninbox = "inbox"\n'
+            '[publish]\ncontact = "keeper@example.org"\n'
             f'[[chat]]\nname = "lanternkm"\nhashtags = ["{TAG}"]\n{about}{sources}',
         )
+        (tmp_path / "inbox").mkdir()
+        (tmp_path / "inbox" / "pull.jsonl").write_bytes(b"".join(generate.FORMATS["v2"](5, 1)))
         schedulers.append(Scheduler(tmp_path, port))
         first = schedulers[-1]
         archive = open_archive(tmp_path)
@@ -144,6 +206,8 @@ def test_a_session_whose_scheduler_and_server_are_killed_is_complete_after_a_res
         second = schedulers[-1]
         closes = begin + timedelta(minutes=4)
         second.wait_for("the sweep", lambda: len(swept(archive, closes)) == 3)
+        second.wait_for("the import", lambda: "import" in {line.kind for line in archive.runs()})
+        second.wait_for("the site", (tmp_path / "site" / "chats" / "lanternkm" / f"{begin:%Y-%m-%d}.html").exists)
         second.wait_for("the end of all runs", lambda: not {
             run["state_type"] for run in second.flow_runs() if run["id"] == fired[0]["id"] or run["name"] == "collect lanternkm"
         } & UNFINISHED)  # fmt: skip

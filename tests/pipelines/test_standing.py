@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from knowarchive.config import Archive, Chat, Config, Limits, Policy, Source
+from knowarchive.config import Archive, Chat, Config, Limits, Policy, Publish, Source
 from knowarchive.errors import StorageError
 from pipelines.healthz import answering
 from pipelines.standing import LOW_DISK, assess, document
@@ -126,6 +126,30 @@ def ask(port, path="/healthz", method="GET"):
         connection.request(method, path)
         answer = connection.getresponse()
         return answer.status, answer.read()
+
+
+def of_command(kind, source, at, status="failed", **more):
+    return Run(run_id=f"{at}", kind=kind, source=source, status=status, started_at=at, finished_at=at, **more)
+
+
+def test_a_site_that_cannot_be_built_is_told_until_it_is():
+    site = msgspec.structs.replace(config(), publish=Publish(contact="keeper@example.org"))
+    failed = of_command("publish", "site", NOW, error="site: holds other things")
+    [trouble] = assess(site, [*WELL, failed], NOW, FREE, ENVIRON).troubles
+    assert (trouble.kind, "site: holds other things" in trouble.text) == ("site", True)
+    mended = of_command("publish", "site", NOW + timedelta(hours=1), "done")
+    assert not assess(site, [*WELL, failed, mended], NOW, FREE, ENVIRON).troubles
+
+
+def test_a_file_of_the_inbox_that_cannot_be_read_is_told_for_a_week():
+    watching = msgspec.structs.replace(config(), schedule=Policy(refresh=(), inbox="inbox"))
+    failed = of_command("import", "a\nb.csv", NOW - timedelta(days=3), error="unknown")
+    [trouble] = assess(watching, [*WELL, failed], NOW, FREE, ENVIRON).troubles
+    assert trouble.kind == "import"
+    assert trouble.text.startswith("a b.csv: could not be imported; ")
+    later = of_command("import", "a\nb.csv", NOW, "done")
+    assert not assess(watching, [*WELL, failed, later], NOW, FREE, ENVIRON).troubles
+    assert not assess(config(), [*WELL, failed], NOW, FREE, ENVIRON).troubles  # by hand: whoever did it was told
 
 
 def test_monitoring_is_answered_by_status_and_in_words(socket_enabled):

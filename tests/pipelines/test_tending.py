@@ -183,6 +183,14 @@ def test_a_running_session_is_polled_and_at_its_end_swept(place):
     assert refreshed == []
 
 
+def test_a_run_that_wakes_a_moment_before_the_session_opens_waits_for_it(place):
+    config, _, world = place
+    opens = START - timedelta(minutes=15)
+    world.moment = opens - timedelta(seconds=0.4)
+    job = next(attend(config.chat[0], EVERY, world.now, world.sleep, lambda: due(place)))
+    assert (job.step, world.moment) == ("live", opens)
+
+
 def test_whoever_follows_a_session_waits_while_another_process_sweeps_it(place):
     config, _, world = place
     world.moment = START + timedelta(minutes=89)

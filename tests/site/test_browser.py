@@ -17,6 +17,7 @@ PAGES = (
     "chats/lampchat/2015-03-10.html",
     "chats/lampchat/2015-03-10/q2.html",
     "chats/lampchat/between-2015-03.html",
+    "chats/lampchat/pictures.html",
     "links/index.html",
     "links/2015-03.html",
     "people/x-101.html",

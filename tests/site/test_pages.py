@@ -66,6 +66,16 @@ def test_what_somebody_said_at_length_stands_on_pages_that_fill_up_and_stay(tmp_
     assert set(before) <= set(after)
 
 
+def test_a_chat_is_told_in_pictures_and_in_words_without_who_is_not_shown(site):
+    page = (site.folder / "site/chats/lampchat/pictures.html").read_text()
+    assert page.count('role="img"') == page.count("<desc ") == page.count("<details>") == 4
+    assert "Ada" in page
+    assert not [name for name in ("Dora Hidden", "Quiet Person", "<script>alert") if name in page]
+    assert 'href="pictures.html"' in (site.folder / "site/chats/lampchat/index.html").read_text().replace(
+        "../../chats/lampchat/", ""
+    )
+
+
 def test_hostile_text_is_text(site):
     for path in (site.folder / "site").rglob("*.html"):
         text = path.read_text(encoding="utf-8")

@@ -95,11 +95,11 @@ def folder(tmp_path_factory):
 
 
 @contextmanager
-def served(room, names=(), *, wait=True):
+def served(room, names=(), *, token=None, wait=True):
     """Serve a room on loopback; gives a client."""
     enable_socket()
     with listen("127.0.0.1", 0) as opened:
-        server = make_server(room, names)
+        server = make_server(room, names, token)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
         thread.start()
         deadline = time.monotonic() + 60

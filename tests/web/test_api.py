@@ -73,3 +73,17 @@ def test_what_is_not_there_is_said_in_json(client, path):
     answer = client.get(path)
     assert answer.status_code == 404
     assert answer.json()["error"]["status"] == 404
+
+
+@pytest.mark.parametrize(
+    "asked", ["page=0", "page=-1", "page=1.5", "page=", "limit=many", "page=٣", "sort=worst", "page=1&page=x"]
+)
+def test_a_value_that_is_none_is_told_to_programs(client, asked):
+    answer = client.get(f"/api/search?q=burns&{asked}")
+    assert (answer.status_code, answer.json()["error"]["status"]) == (400, 400)
+    assert client.get(f"/search?q=burns&{asked}").status_code == 200
+
+
+def test_a_page_or_limit_beyond_all_is_the_last(client):
+    far = client.get(f"/api/search?q=burns&page={10**18}&limit={10**18}").json()
+    assert (far["page"], len(far["hits"])) == (1, 45)

@@ -1,5 +1,6 @@
-"""Every kind of page in a real browser: axe-core, widths, colour schemes, no request elsewhere, no complaint."""
+"""A real browser: every kind of page with axe-core, and people who look for something, read it and cite it."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,9 +8,12 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.web.conftest import DATE, ODD
+from knowarchive.config import load_config
+from knowarchive.web.room import Room
+from tests.web.conftest import DATE, ODD, served
 
-RUNNER = Path(__file__).parents[1] / "a11y" / "run.mjs"
+A11Y = Path(__file__).parents[1] / "a11y"
+OUT = object()  # where screenshots go
 PAGES = (
     "/",
     "/chats/lampchat",
@@ -23,14 +27,42 @@ PAGES = (
     "/posts/x:3",
     f"/posts/{quote(ODD, safe='')}",
     "/links",
+    "/cite/posts/x:2",
+    f"/cite/sessions/lampchat/{DATE}",
 )
 
 
-@pytest.mark.browser
-def test_every_page_can_be_read_by_everybody(client, tmp_path):
-    if not shutil.which("node") or not (RUNNER.parent / "node_modules").is_dir():
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def browse(tmp_path):
+    """Run a program of tests/a11y; its screenshots are kept in the folder $KNOWARCHIVE_SHOTS, if that is set."""
+    if not shutil.which("node") or not (A11Y / "node_modules").is_dir():
         pytest.skip("node, or the packages of tests/a11y, are not here; make a11y installs them")
-    addresses = [f"{str(client.base_url).rstrip('/')}{page}" for page in PAGES]
-    command = ["node", str(RUNNER), "--out", str(tmp_path), *addresses]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stdout + found.stderr
+    shots = Path(os.environ.get("KNOWARCHIVE_SHOTS") or tmp_path)
+
+    def browse(program, *arguments):
+        command = ["node", A11Y / program, *(str(shots) if one is OUT else one for one in arguments)]
+        found = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+        assert found.returncode == 0, found.stdout + found.stderr
+        assert list(shots.glob("*.png"))
+
+    return browse
+
+
+def test_every_page_can_be_read_by_everybody(client, browse):
+    browse("run.mjs", "--out", OUT, *(f"{address(client)}{page}" for page in PAGES))
+
+
+def test_somebody_finds_reads_and_cites_a_post_by_keyboard_on_a_phone_and_without_javascript(client, browse):
+    browse("room.mjs", address(client), OUT)
+
+
+def test_the_door_of_a_private_room_can_be_used_by_everybody(folder, browse):
+    with served(Room(load_config(folder / "knowarchive.toml")), token="moths-and-lamps-2015", wait=False) as client:
+        browse("run.mjs", "--out", OUT, f"{address(client)}/enter?next=/links")
+
+
+def address(client):
+    return str(client.base_url).rstrip("/")

@@ -3,11 +3,13 @@
 import json
 import re
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 
-from knowarchive.web.citations import bibtex, cite_post
-from tests.web.conftest import DATE
+from knowarchive.web.citations import bibtex, cite_post, reference
+from tests.web.conftest import DATE, ODD
+from tests.web.page import Page
 from transcripts.search.posts import IndexedPost
 
 
@@ -52,10 +54,29 @@ def test_bibtex_holds_any_text_in_one_balanced_entry(text):
     assert entry.count("\n") == len(re.findall(r"^  \w+ = ", entry, re.MULTILINE)) + 2
 
 
+def test_a_reference_says_whose_where_when_and_where_to_read_it():
+    assert reference(cited()) == "Jane Doe (@jane). X, 10 March 2015. https://x.com/jane/status/1"
+    assert reference(cited(None, author_handle=None, author_name=None, deleted=True)).startswith("X, 10 March 2015. ")
+
+
+def test_a_page_has_every_form_and_leads_back(client):
+    page = Page(client.get(f"/cite/posts/{quote(ODD, safe='')}").text)
+    assert all(
+        words in page.text
+        for words in ("@ada@lamps.example. Mastodon, 10 March 2015. https", "@misc{", '"type": "post"')
+    )
+    assert {link for link in page.inside if "format=" in link} == {
+        f"/cite/posts/{quote(ODD, safe='@:')}?format={form}" for form in ("bibtex", "csl")
+    }
+    assert f"/posts/{quote(ODD, safe='@:')}" in page.links
+    session = Page(client.get(f"/cite/sessions/lampchat/{DATE}").text)
+    assert f"/chats/lampchat/{DATE}" in session.links
+
+
 def test_citations_are_served_in_both_forms(client):
     [item] = json.loads(client.get("/cite/posts/x:2?format=csl").text)
     assert item["author"] == [{"literal": "Ada (@ada)"}]
-    assert client.get("/cite/posts/x:2").text.startswith("@misc{x-2,\n  author = {{Ada (@ada)}},\n")
+    assert client.get("/cite/posts/x:2?format=bibtex").text.startswith("@misc{x-2,\n  author = {{Ada (@ada)}},\n")
     [session] = json.loads(client.get(f"/cite/sessions/lampchat/{DATE}?format=csl").text)
     assert session["title"] == "Lamps & <b>lights</b>, Tuesday 10 March 2015"
     assert session["issued"] == {"date-parts": [[2015, 3, 10]]}

@@ -26,6 +26,7 @@ def test_the_first_page_leads_to_chats_sessions_questions_and_links(client):
         page.links
     )
     assert "Lamps & <b>lights</b>" in page.text
+    assert "Q1 Which lamp do you read by? Q2 And when the oil runs out?" in page.text
 
 
 def test_every_link_inside_the_room_leads_somewhere(client):
@@ -42,7 +43,7 @@ def test_every_link_inside_the_room_leads_somewhere(client):
         assert answer.status_code == 200, path
         if "html" in answer.headers["content-type"]:
             page = Page(answer.text)
-            assert page.scripts in ([], ["/static/search.js"])
+            assert page.scripts in ([], ["/static/search.js"], ["/static/cite.js"])
             assert len(page.ids) == len(set(page.ids)), path
             known = {one for one, _ in seen}
             ahead += [link.partition("#")[0] for link in page.inside if link.partition("#")[0] not in known]

@@ -8,10 +8,12 @@ import httpx
 import pytest
 
 from knowarchive.config import load_config
+from knowarchive.errors import StoppedError
+from knowarchive.model import Account, Link
 from knowarchive.web import answering
 from knowarchive.web.room import Room, every_post
 from pipelines.indexing import bring_up_to_date, index_folder
-from tests.archives import open_archive, store
+from tests.archives import at, open_archive, store
 from tests.web.conftest import CONFIG, DATE, ODD, posts, said, served
 from tests.web.page import Page
 from transcripts.search.index import IndexWriter
@@ -156,6 +158,85 @@ def test_others_do_not_find_those_who_do_not_want_to_be_found(own):
         for path in ("/posts/x:9", "/api/posts/x:9", "/cite/posts/x:9", "/people/x:104"):
             assert client.get(path).status_code == 404
         assert ODD in client.get("/api/search?q=candles").text
+
+
+def test_others_do_not_see_who_declared_it_later_or_to_us(own):
+    (own / "knowarchive.toml").write_text(CONFIG + '\n[publish]\nopt_out = ["x:quiet"]\n')
+    gus = {"author_uid": "x:106", "author_handle": "gus", "author_name": "Gus Changedhismind"}
+    later = [
+        said("x:901", 26, "A2: unspeakable sparks", author_uid="x:105", author_handle="Quiet"),
+        said(
+            "x:902",
+            27,
+            "A2: regretted tallow, http://gus.example/tallow",
+            links=(Link("http://gus.example/tallow"),),
+            **gus,
+        ),
+        said("x:903", 28, "A2: tallow, you say", reply_to="x:902", author_uid="x:101", author_handle="ada"),
+    ]
+    store(open_archive(own), later, chat="lampchat")
+    mine, others = open_room(own), open_room(own, public=True)
+    with served(others) as client:
+        assert client.get("/api/search?q=regretted").json()["total"] == 1
+        wish = Account(uid="x:106", handle="gus", observed_at=at(600), consent="noarchive")
+        store(open_archive(own), accounts=[wish])
+        others.refresh()
+        for query in ("regretted", "unspeakable", "from:gus", "from:quiet", "link:gus.example"):
+            found = client.get("/api/search", params={"q": query}).json()
+            assert (found["total"], any(found["facets"].values())) == (0, False), query
+            assert "<entry>" not in client.get("/search.atom", params={"q": query}).text
+        assert client.get("/api/search?q=tallow").json()["total"] == 1
+        for path in ("/posts/x:901", "/posts/x:902", "/people/x:105", "/people/x:106", "/cite/posts/x:902"):
+            assert client.get(path).status_code == 404
+        for path in ("/", "/links", "/chats/lampchat", f"/chats/lampchat/{DATE}", "/posts/x:903", "/search?q=tallow"):
+            text = Page(client.get(path).text).text.casefold()
+            assert not [word for word in ("regretted", "unspeakable", "gus", "quiet") if word in text], path
+    with served(mine) as client:
+        assert client.get("/api/search?q=regretted").json()["total"] == 1
+        assert "@gus" in client.get("/search?q=you+say").text
+
+
+def test_what_was_given_up_keeps_its_place_until_it_ends(own, monkeypatch):
+    monkeypatch.setattr(answering, "AT_ONCE", 1)
+    monkeypatch.setattr(answering, "PATIENCE", 0.2)
+    room = open_room(own)
+    with served(room) as client:
+        with room._reading:
+            assert client.get(f"/chats/lampchat/{DATE}").status_code == 503
+            assert client.get("/links").status_code == 503  # there is one place, and it is taken
+        deadline = time.monotonic() + 20
+        while client.get("/links").status_code == 503:
+            assert time.monotonic() < deadline
+        assert client.get("/links").status_code == 200
+
+
+def test_what_was_answered_is_kept_until_the_archive_changes_for_who_asks_the_same(own, monkeypatch):
+    monkeypatch.setattr(answering, "MOST_KEPT", 3)
+    room = open_room(own)
+    with served(room) as client:
+        first = client.get("/search.atom?q=oil").text
+        assert client.get("/search.atom?q=oil", headers={"host": "localhost"}).text != first  # it tells where it is
+        for number in range(9):
+            assert f"q=oil{number}" in client.get(f"/search.atom?q=oil{number}").text
+            assert len(room.now.answers) <= 3
+        assert client.get("/search.atom?q=oil").text == first
+        store(open_archive(own), [said("x:900", 26, "A2: more oil", author_handle="eve")], chat="lampchat")
+        room.refresh()
+        assert "more oil" in client.get("/search.atom?q=oil").text
+        room.problem = "What is newest is missing"
+        assert "What is newest is missing" in client.get("/search?q=oil").text
+
+
+def test_a_room_that_is_closed_leaves_off_indexing(own):
+    room = Room(load_config(own / "knowarchive.toml"))
+    room._stopped.set()
+    room.start()
+    room._thread.join(20)
+    assert not room._thread.is_alive()
+    with pytest.raises(StoppedError):
+        room.refresh()
+    assert room.now is None
+    assert open_room(own).now is not None
 
 
 def test_readers_of_all_pages_together_are_answered_a_few_at_once(own, monkeypatch):

@@ -14,6 +14,7 @@ from transcripts.search.posts import Filed, IndexedPost, number
 from transcripts.search.schema import FACETS, NUMBERED, schema
 
 if TYPE_CHECKING:
+    import tantivy
     from tantivy import DocAddress
 
 DEEPEST = 10_000  # posts down the list that can be reached; who looks for more narrows the query
@@ -72,6 +73,7 @@ def search(
     page: int = 1,
     limit: int = 10,
     facets: bool = True,
+    without: "tantivy.Query | None" = None,
 ) -> Results:
     """Find the posts that fit a query.
 
@@ -82,6 +84,7 @@ def search(
         page: from 1; one beyond the last is the last.
         limit: hits on a page.
         facets: whether to count them, which takes as long as everything else.
+        without: posts that are not there for whoever asks, whatever they ask for.
     """
     limit = min(max(limit, 1), LARGEST_PAGE)
     notes = list(query.notes)
@@ -89,10 +92,10 @@ def search(
     if sort == "relevance" and not says_words(query):
         sort = "newest"
     page = min(max(page, 1), -(-DEEPEST // limit))
-    compiled = compile_query(query, index)
+    compiled = _except(compile_query(query, index), without)
     groups, total = _folded(index, compiled, sort, page * limit)
     if not total and (forgiven := _unknown(index, query)):
-        compiled = compile_query(query, index, forgiven)
+        compiled = _except(compile_query(query, index, forgiven), without)
         groups, total = _folded(index, compiled, sort, page * limit)
     pages = max(1, -(-min(total, DEEPEST) // limit))
     pages = min(pages, max(1, -(-len(groups) // limit))) if len(groups) < page * limit else pages
@@ -134,8 +137,14 @@ def around(index: SearchIndex, hits: Sequence[Hit]) -> dict[str, Around]:
 _FACETS_ASKED: dict[str, object] = {name: {"terms": {"field": name, "size": VALUES}} for name in FACETS}
 
 
+def _except(compiled: "tantivy.Query", without: "tantivy.Query | None") -> "tantivy.Query":
+    from tantivy import Occur, Query
+
+    return Query.boolean_query([(Occur.Must, compiled), (Occur.MustNot, without)]) if without else compiled
+
+
 def _folded(
-    index: SearchIndex, compiled: object, sort: Sort, wanted: int
+    index: SearchIndex, compiled: "tantivy.Query", sort: Sort, wanted: int
 ) -> "tuple[list[tuple[float | None, list[DocAddress]]], int]":
     """The first `wanted` posts with those that say the same folded into them, best first; and how many fit."""
     from tantivy import Order
@@ -145,10 +154,10 @@ def _folded(
     while True:
         reach = min(reach + reach // 4 + 2, DEEPEST)
         if sort == "relevance":
-            found = searcher.search(compiled, reach, weight_by_field="worth")  # type: ignore[arg-type]
+            found = searcher.search(compiled, reach, weight_by_field="worth")
         else:
             order = Order.Desc if sort == "newest" else Order.Asc
-            found = searcher.search(compiled, reach, order_by_field="created", order=order)  # type: ignore[arg-type]
+            found = searcher.search(compiled, reach, order_by_field="created", order=order)
         hits = found.hits
         total = int(found.count)  # type: ignore[attr-defined]  # the stub lacks it
         addresses = [address for _, address in hits]
