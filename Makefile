@@ -55,7 +55,7 @@ a11y: demo ## the demo's transcripts in Chromium with axe-core: desktop and phon
 	$(BIN)/pytest -q -m browser tests/web
 
 peers: venv ## a chat held on real servers on loopback: AT Protocol network, Mastodon mock, the X API's description
-	$(BIN)/pytest -q -m slow tests/peers tests/connectors
+	$(BIN)/pytest -q -m slow tests/peers tests/connectors --ignore tests/peers/test_workers.py
 
 crash: venv ## 50 kills at random moments, and power losses
 	$(BIN)/pytest -q -n 2 -m "not browser" tests/storage/test_crashes.py tests/pipelines/test_collecting_kills.py \
