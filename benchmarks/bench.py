@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import json
 import multiprocessing
+import os
 import resource
 import shutil
 import subprocess
@@ -101,9 +102,10 @@ def measure_import(file: str, archive: str, format_name: str) -> dict[str, Any]:
     """Import a file into a new archive; compare with decoding alone."""
     from pipelines.helpers import Helpers, processors
 
-    _warm_up()
     with Helpers(processors() - 1, "pipelines.understanding") as helpers:
         helpers.start()  # as the command does for such a file, while it starts itself
+        _warm_up()
+        helpers.submit(os.getpid).result()
         return _measure_import(file, archive, format_name, helpers)
 
 

@@ -69,7 +69,7 @@ class Collector:
                 self.posts[place] = self.known[post_id] = msgspec.structs.replace(post, observed_at=observed_at)
         return True
 
-    def quarantine(self, index: int, record: bytes, reason: str, uid: str | None = None) -> None:
+    def quarantine(self, index: int, record: bytes | memoryview, reason: str, uid: str | None = None) -> None:
         """Set a record aside. `index` counts records of the payload from 0."""
         if self._payload_id is None:
             self._payload_id = self.payload.payload_id

@@ -12,7 +12,7 @@ from knowarchive.model import Payload
 
 _MARK = b'"protected"'
 #: How the two APIs, and tools that rewrite their output, say that somebody is not. To count bytes costs next to nothing.
-_HARMLESS = (b'"protected": false', b'"protected":false')
+_HARMLESS = (b'"protected":false', b'"protected": false')
 _NESTED_V1 = ("retweeted_status", "quoted_status")
 _LISTS = ("tweets", "posts")
 
@@ -63,7 +63,12 @@ def screen_record(record: bytes) -> tuple[bytes | None, int]:
 
 def _suspicious(body: bytes) -> bool:
     """Whether anything is said of protection but, in the usual ways, that there is none."""
-    return body.count(_MARK) > sum(body.count(spelling) for spelling in _HARMLESS)
+    left = body.count(_MARK)
+    for spelling in _HARMLESS:
+        if not left:
+            return False
+        left -= body.count(spelling)
+    return left > 0
 
 
 def _screen_value(value: Any) -> tuple[Any, int]:

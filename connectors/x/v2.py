@@ -191,7 +191,7 @@ def _context(twarc: Twarc | None, includes: Includes | None) -> Context:
 
 
 def _map_page(
-    items: list[Tweet], included: list[Tweet], context: Context, index: int, out: Collector, record: bytes
+    items: list[Tweet], included: list[Tweet], context: Context, index: int, out: Collector, record: bytes | memoryview
 ) -> None:
     context.add(included)
     context.add(items)
@@ -220,7 +220,7 @@ def _map_page(
             users[uid] = (at, user, observed_at)
 
 
-def _map_flat(line: Line, index: int, out: Collector, record: bytes) -> None:
+def _map_flat(line: Line, index: int, out: Collector, record: bytes | memoryview) -> None:
     """Map a flattened post, which holds its author and what it refers to as whole objects."""
     context = _context(line.twarc, None)
     inside: list[Tweet] = []
