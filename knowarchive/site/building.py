@@ -471,9 +471,8 @@ class _Build:
                 (addresses.ROBOTS, machines.robots(frame)),
             ]
         )
-        names = shelf.catalogue.rows("names")
-        findable = {row["person"] for row in names if row["is_found"]}
-        found = [row for row in names if row["person"] in findable]
+        found = [row for row in shelf.names if row["is_found"]]
+        findable = {row["person"] for row in found}
         made |= dict(
             finding.write_people(
                 (row["name"], row["handle"], addresses.person_page(row["person"]), row["posts"]) for row in found

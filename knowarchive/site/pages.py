@@ -7,7 +7,8 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from knowarchive.config import Config
 from knowarchive.site import addresses
@@ -25,13 +26,16 @@ from transcripts.search.words import exact
 from transcripts.writers.references import NETWORKS
 from transcripts.writers.text import anchor, clean_line
 
+if TYPE_CHECKING:
+    import sqlite3
+
 CHUNK = 20  # posts on a page of somebody's older ones
 MONTHLY = 100  # posts or links of a month on a page
 POPULAR = 100  # links on the first page of the library
 Page = tuple[str, str]  # its address, and what stands there
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shelf:
     """What the pages are made from. `sessions` are those that have pages, by chat and date."""
 
@@ -46,6 +50,11 @@ class Shelf:
     @property
     def catalogue(self) -> Catalogue:
         return self.now.catalogue
+
+    @cached_property
+    def names(self) -> "list[sqlite3.Row]":
+        """Who everybody is, by the names that they have now."""
+        return self.catalogue.rows("names")
 
     def places(self, page: str, uids: Iterable[str] = ()) -> SitePlaces:
         """Where everything is as seen from a page that shows, or refers to, these posts."""
@@ -160,7 +169,7 @@ def _drawn(shelf: Shelf, name: str) -> tuple[list[site_pictures.Counted], Mappin
     counted = [one.counted for one in reversed(shelf.of_chat(name)) if one.counted]
     names = {
         row["person"]: clean_line(row["name"] or "") or clean_line(row["handle"] or "").removeprefix("@")
-        for row in shelf.catalogue.rows("names")
+        for row in shelf.names
     }
     return counted, shelf.people, {person: known or "Unknown account" for person, known in names.items()}
 
