@@ -52,7 +52,7 @@ eval: venv ## how well posts are filed, against chats labelled by hand
 a11y: demo ## the demo's transcripts in Chromium with axe-core: desktop and phone, light and dark
 	npm install --silent --no-audit --no-fund --prefix tests/a11y
 	node tests/a11y/run.mjs --out build/a11y demo/transcripts/*.html
-	$(BIN)/pytest -q -m browser tests/web
+	$(BIN)/pytest -q -m browser tests/web tests/site
 
 peers: venv ## a chat held on real servers on loopback: AT Protocol network, Mastodon mock, the X API's description
 	$(BIN)/pytest -q -m slow tests/peers tests/connectors --ignore tests/peers/test_workers.py

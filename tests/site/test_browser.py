@@ -20,7 +20,7 @@ PAGES = (
     "chats/lampchat/pictures.html",
     "links/index.html",
     "links/2015-03.html",
-    "people/x-101.html",
+    "people/mastodon-https-lamps-example-users-ada--e55a897342b5fd5e.html",  # where that of her other account leads at once
     "people/x-102.html",
     "search.html",
     "search.html?q=moonlight",
