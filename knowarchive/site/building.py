@@ -1,17 +1,15 @@
 """Build the site: find out what changed since the last build, make those pages, and put them into their places."""
 
 import contextlib
-import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -32,6 +30,7 @@ from knowarchive.web.catalogue import Catalogue, Judgement, Touched
 from knowarchive.web.room import every_post
 from knowarchive.web.wishes import Wishes
 from pipelines.coverage import FETCHING
+from pipelines.helpers import Helpers, processors
 from pipelines.indexing import CONTEXT, bring_up_to_date, index_folder
 from pipelines.sessions import NAMES_REACH, list_windows
 from storage.archive import Archive
@@ -48,6 +47,8 @@ LATEST = 1 << 40  # seconds since 1970: after all that can be
 CODE = ("knowarchive.site", "knowarchive.web", "transcripts")  # whose text decides how pages look
 
 Stretch = tuple[datetime, datetime]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,28 +124,24 @@ def publish(
         return _Build(config, archive, folder, memory, pool, now, on_progress).run(rebuild=rebuild)
 
 
-class _Alone(Executor):
+class _Alone:
     """Does at once what is submitted: with one process, others would only have to be started."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(fn(*args, **kwargs))
+    def submit(self, work: Callable[P, R], /, *args: P.args, **options: P.kwargs) -> Future[R]:
+        done: Future[R] = Future()
+        done.set_result(work(*args, **options))
         return done
 
 
 @contextlib.contextmanager
-def _pool(processes: int | None) -> Iterator[Executor]:
-    count = processes or len(os.sched_getaffinity(0))
+def _pool(processes: int | None) -> Iterator[Helpers | _Alone]:
+    count = processes or processors()
     if count == 1:
         yield _Alone()
         return
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=workers.prepare)
-    for _ in range(count):
-        pool.submit(workers.prepare)  # they start while the index is looked at
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with Helpers(count, workers.__name__) as helpers:
+        helpers.start()  # they get ready while the index is looked at
+        yield helpers
 
 
 class _Build:
@@ -156,7 +153,7 @@ class _Build:
         archive: Archive,
         folder: SiteFolder,
         memory: Memory,
-        pool: Executor,
+        pool: Helpers | _Alone,
         now: datetime,
         on_progress: Callable[[str, int, int], None],
     ) -> None:

@@ -1,6 +1,5 @@
 """The part of a build that several processes share: each makes some pages and puts them into the staging folder."""
 
-import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,11 +64,6 @@ class _Bench:
 
 
 _bench: list[_Bench] = []
-
-
-def prepare() -> None:
-    """Begin a process of the pool: what stops the command is its parent's affair."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def make_sessions(task: Task, wanted: Sequence[tuple[Window, Around]]) -> tuple[dict[str, Written], list[Facts]]:
