@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.generate import PAGE, Generator, configuration, v2_page
+from pipelines.helpers import processors
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = 745  # of a session, about
@@ -65,7 +66,7 @@ def run(folder: Path, sessions: int, seed: int) -> dict[str, Any]:
         "files": len(files),
         "megabytes": sum(files) / 1e6,
         "largest_page_kb": max(pages) / 1e3,
-        "processors": len(os.sched_getaffinity(0)),
+        "processors": processors(),
         **{f"{name}_{key}": took[key] for name, took in (("first", first), ("idle", idle), ("new_session", again))
            for key in ("wall", "cpu", "changed")},
         "ratio": again["cpu"] / first["cpu"],

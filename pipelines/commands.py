@@ -1,6 +1,5 @@
 """Run one of our own commands as a process: for steps that stand above this layer, or whose memory should end with them."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,7 +28,6 @@ def perform(config: Config, *arguments: str) -> str:
     command = [sys.executable, "-P", "-m", "knowarchive", "--config", str(config.path.absolute()), *arguments]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False,
-        env=os.environ,
     )  # fmt: skip
     if done.returncode not in GOOD:
         said = [line for line in done.stderr.splitlines() if line.strip()]

@@ -15,9 +15,7 @@ from pipelines.helpers import Helpers
 from pipelines.remembering import Memory, take_out
 from storage.preparing import Prepared, prepare
 
-WORTH_A_PROCESS = (
-    64 << 20
-)  # bytes of payloads, where nobody knew before how many would come: what helpers are given waits
+WORTH_A_PROCESS = 64 << 20  # bytes of payloads; where it was not known how many would come, helpers are started then
 IN_FLIGHT = 3  # payloads that wait for one helper
 
 

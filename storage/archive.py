@@ -110,8 +110,7 @@ class Archive:
 
     def get_ready(self) -> None:
         """Make the database that connections share: in a thread, while there is other work."""
-        with contextlib.suppress(Exception):  # whoever needs it meets the error again, and says so
-            self._database()
+        self._database()
 
     def _database(self) -> "DuckDBPyConnection":
         with self._opening:  # threads share it

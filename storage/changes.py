@@ -89,13 +89,10 @@ def _entry(archive: "Archive", table: str, version: int) -> list[dict[str, Any]]
     stored = archive.tables[table]
     name = f"{LOG}/{version:0{ENTRY_DIGITS}d}.json"
     try:
-        if stored.folder:
-            data = (stored.folder / name).read_bytes()
-        else:
-            from storage.places import Store
+        from storage.places import place_at
 
-            with Store(stored.uri).open(name) as source:
-                data = source.read()
+        with place_at(stored.uri).open(name) as source:
+            data = source.read()
         return [json.loads(line) for line in data.splitlines() if line.strip()]
     except (OSError, ValueError):
         return None

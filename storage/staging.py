@@ -134,7 +134,7 @@ class Staging:
 
     def __enter__(self) -> Self:
         self._entered.enter_context(self._archive.gate.shared())
-        self._pool.submit(self._archive.get_ready)
+        self._pool.submit(self._archive.get_ready)  # where that fails, the first connection says so
         return self
 
     def __exit__(

@@ -26,7 +26,7 @@ from deltalake.transaction import AddAction
 from knowarchive.errors import ConflictError, NewerArchiveError, StorageError
 from storage import durable
 from storage.migrations import VERSION_KEY, migrate, written_by
-from storage.places import Store
+from storage.places import Store, place_at
 from storage.schema import SCHEMA_VERSION, Table
 
 log = logging.getLogger("knowarchive.storage")
@@ -197,12 +197,8 @@ class StoredTable:
     @contextlib.contextmanager
     def open_file(self, file: DataFile) -> Iterator[BinaryIO]:
         """Open a data file for reading, wherever it lies."""
-        if self.folder:
-            with (self.folder / file.path).open("rb") as source:
-                yield source
-        else:
-            with Store(self.uri).open(file.path) as source:
-                yield source
+        with place_at(self.uri).open(file.path) as source:
+            yield source
 
     def commit(self, added: Sequence[AddAction], removed: Sequence[DataFile] = (), *, data_change: bool = True) -> None:
         """Make files visible and others not, in one transaction that is on the disk when this returns.
@@ -290,10 +286,11 @@ class StoredTable:
         if delta is None or delta.version() < CHECKPOINT_EVERY:
             return
         newest = -1
-        if self.folder:
-            pointer = self.folder / "_delta_log" / "_last_checkpoint"
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                newest = json.loads(pointer.read_bytes())["version"]
+        with (
+            contextlib.suppress(OSError, ValueError, KeyError),
+            place_at(self.uri).open("_delta_log/_last_checkpoint") as pointer,
+        ):
+            newest = json.loads(pointer.read())["version"]
         if delta.version() - newest < CHECKPOINT_EVERY:
             return
         try:

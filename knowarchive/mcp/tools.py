@@ -15,6 +15,7 @@ from knowarchive.site import addresses
 from knowarchive.web import citations
 from knowarchive.web.reading import NotHereError, Snapshot
 from knowarchive.web.room import Room, moment
+from knowarchive.web.rows import ChatRow, list_chats
 from transcripts.model import Entry, Transcript
 from transcripts.search.language import ask, parse
 from transcripts.search.posts import Filed, keep
@@ -77,17 +78,6 @@ class PostArguments(Arguments, frozen=True, kw_only=True):
 class ConversationArguments(Arguments, frozen=True, kw_only=True):
     uid: Uid
     start: Start = 0
-
-
-class ChatRow(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    title: str
-    hashtags: tuple[str, ...]
-    sessions: int
-    posts: int
-    people: int
-    first: datetime | None
-    last: datetime | None
 
 
 class Chats(msgspec.Struct, frozen=True):
@@ -196,8 +186,7 @@ class Reading:
 
 
 def chats(reading: Reading, _asked: ChatsArguments) -> Chats:
-    known = {row["name"]: row for row in reading.now.catalogue.rows("chats")}
-    return Chats(tuple(_chat(chat, known.get(chat.name)) for chat in reading.config.chat))
+    return Chats(list_chats(reading.config, reading.now.catalogue))
 
 
 def search(reading: Reading, asked: SearchArguments) -> Found:
@@ -349,16 +338,3 @@ def _entry(made: Transcript, entry: Entry) -> Said:
     main, window = entry.posts[0], made.window
     filed = Filed(window.chat, window.label, entry.filing.topic, entry.filing.role)
     return tell(keep(main, [filed]), also=[post_url(one) for one in entry.posts[1:]])
-
-
-def _chat(chat: Any, row: Any) -> ChatRow:
-    return ChatRow(
-        name=chat.name,
-        title=chat.title,
-        hashtags=chat.tags,
-        sessions=row["sessions"] if row else 0,
-        posts=row["posts"] if row else 0,
-        people=row["people"] if row else 0,
-        first=moment(row["began"]) if row else None,
-        last=moment(row["ended"]) if row else None,
-    )

@@ -1,7 +1,6 @@
 """The API: what the pages show, as JSON. Its shapes are described by `openapi.describe`, from the same types."""
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -11,6 +10,7 @@ from knowarchive.web import pages
 from knowarchive.web.answering import Asked, in_json
 from knowarchive.web.reading import NotHereError
 from knowarchive.web.room import moment
+from knowarchive.web.rows import ChatRow, list_chats
 from transcripts.search.answer import Answer, FoundPost, answer, found_post
 from transcripts.writers import as_json
 
@@ -24,19 +24,6 @@ class Place(Struct, frozen=True):
     session: str | None
     topic: str | None
     role: str | None
-
-
-class ChatRow(Struct, frozen=True, kw_only=True):
-    """A chat of the archive. Times are those of its oldest and newest post, in UTC."""
-
-    name: str
-    title: str
-    hashtags: tuple[str, ...]
-    posts: int
-    people: int
-    sessions: int
-    first: datetime | None
-    last: datetime | None
 
 
 class Chats(Struct, frozen=True):
@@ -84,8 +71,7 @@ def search(asked: Asked) -> Response:
 
 def chats(asked: Asked) -> Response:
     """Every chat with its figures."""
-    known = {row["name"]: row for row in asked.now.catalogue.rows("chats")}
-    return in_json(Chats(tuple(_chat(chat, known.get(chat.name)) for chat in asked.room.config.chat)))
+    return in_json(Chats(list_chats(asked.room.config, asked.now.catalogue)))
 
 
 def sessions(asked: Asked) -> Response:
@@ -139,19 +125,6 @@ def post(asked: Asked) -> Response:
             quotes=one.quote_of,
             replies=tuple(map(found_post, replies)),
         )
-    )
-
-
-def _chat(chat: Any, row: Any) -> ChatRow:
-    return ChatRow(
-        name=chat.name,
-        title=chat.title,
-        hashtags=chat.tags,
-        posts=row["posts"] if row else 0,
-        people=row["people"] if row else 0,
-        sessions=row["sessions"] if row else 0,
-        first=moment(row["began"]) if row else None,
-        last=moment(row["ended"]) if row else None,
     )
 
 

@@ -1,9 +1,14 @@
-"""Rows of the catalogue as the templates show them. Pure."""
+"""Rows of the catalogue as the templates, and answers to machines, show them. Pure."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+
+from knowarchive.config import Config
 from knowarchive.web import places
+from knowarchive.web.catalogue import Catalogue
 from knowarchive.web.places import Places
 from knowarchive.web.room import moment
 from transcripts.writers.references import NETWORKS, profile_url
@@ -12,6 +17,38 @@ from transcripts.writers.text import clean_line, safe_url, show_url
 LATEST = 8  # sessions on the first page
 REGULARS = 24  # people on a chat's
 SHARES = 8  # that are named of each link, the first
+
+
+class ChatRow(Struct, frozen=True, kw_only=True):
+    """A chat of the archive. Times are those of its oldest and newest post, in UTC."""
+
+    name: str
+    title: str
+    hashtags: tuple[str, ...]
+    posts: int
+    people: int
+    sessions: int
+    first: datetime | None
+    last: datetime | None
+
+
+def list_chats(config: Config, catalogue: Catalogue) -> tuple[ChatRow, ...]:
+    """Every chat that is configured, in that order, with its figures."""
+    known = {row["name"]: row for row in catalogue.rows("chats")}
+    return tuple(
+        ChatRow(
+            name=chat.name,
+            title=chat.title,
+            hashtags=chat.tags,
+            posts=row["posts"] if row else 0,
+            people=row["people"] if row else 0,
+            sessions=row["sessions"] if row else 0,
+            first=moment(row["began"]) if row else None,
+            last=moment(row["ended"]) if row else None,
+        )
+        for chat in config.chat
+        for row in (known.get(chat.name),)
+    )
 
 
 def as_link(row: Any, shares: Sequence[tuple[Any, Any]], where: Places = places) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 
 from storage.exports import SLICE
 from storage.exports.described import COLUMNS, KEYS, ORDERS, Column, names
-from storage.queries import merged_accounts, merged_posts, merged_reposts
+from storage.queries import merged_accounts, merged_posts, merged_reposts, within
 from storage.schema import Table
 
 _MERGES = {"posts": merged_posts, "reposts": merged_reposts, "accounts": merged_accounts}
@@ -32,13 +32,13 @@ def stands_in_order(table: Table) -> str:
 
 def span(table: Table, *, any_moved: bool, is_distinct: bool) -> str:
     """The rows of a table made in [$since, $until), one a record."""
-    within = f"{table.month_of} >= $since AND {table.month_of} < $until"
+    ours = within(table)
     columns = names(table.name)
     if not any_moved:
-        return f"SELECT {columns} FROM ({_MERGES[table.name]('stored', within, is_distinct=is_distinct)})"
+        return f"SELECT {columns} FROM ({_MERGES[table.name]('stored', ours, is_distinct=is_distinct)})"
     return f"""
-    SELECT {columns} FROM ({_merge(table, f"{within} AND {table.key} NOT IN (FROM moved)")})
-    UNION ALL SELECT {columns} FROM strays WHERE {within}
+    SELECT {columns} FROM ({_merge(table, f"{ours} AND {table.key} NOT IN (FROM moved)")})
+    UNION ALL SELECT {columns} FROM strays WHERE {ours}
     """
 
 

@@ -5,9 +5,12 @@ import subprocess
 import pytest
 
 from knowarchive.config import load_config
+from knowarchive.model import Quarantined
 from pipelines.backups import back_up, damaged, restore
 from pipelines.verifying import verify
 from storage.archive import Archive
+from storage.places import place_at
+from storage.tables import CHECKPOINT_EVERY
 from tests.archives import NOW, ROOT, command, contents, environment, generated, import_path, open_archive
 
 pytestmark = pytest.mark.slow
@@ -68,3 +71,14 @@ def test_an_archive_goes_from_a_store_to_a_folder_and_back(bucket, tmp_path):
             restored = configure(tmp_path / place, url)
             restore(copy, restored, now=NOW)
             assert contents(Archive(restored.archive_url, restored.state_dir)) == before
+
+
+def test_the_log_in_a_store_is_summed_up_now_and_then_and_not_at_every_page(bucket, tmp_path):
+    archive = Archive(bucket, tmp_path / "state")
+    for number in range(2 * CHECKPOINT_EVERY + 5):
+        archive.store_quarantined(
+            [Quarantined(origin="o", position=number, reason="r", digest=f"{number:064}", size=1)], NOW
+        )
+        archive.tables["quarantine"].checkpoint()
+    log = place_at(f"{bucket}/quarantine").sizes()
+    assert len([name for name in log if name.endswith(".checkpoint.parquet")]) == 2

@@ -9,22 +9,10 @@ from knowarchive.config import load_config
 from knowarchive.model import Account, Link, Mention, Repost
 from knowarchive.site.building import publish
 from tests.archives import at, open_archive, post, store
+from tests.web.conftest import ADA_X, BEN, SCRIPT, WIKI
+from tests.web.conftest import CONFIG as ROOM
 
-CONFIG = """
-[archive]
-url = "archive"
-state = "state"
-
-[[chat]]
-name = "lampchat"
-title = "Lamps & <b>lights</b>"
-hashtags = ["lampchat"]
-schedule = "FREQ=WEEKLY;BYDAY=TU;BYHOUR=12;BYMINUTE=0"
-
-[[person]]
-name = "Ada Wick"
-accounts = ["x:ada", "mastodon:ada@lamps.example"]
-
+CONFIG = f"""{ROOM}
 [publish]
 url = "https://site.example/lamps/"
 contact = "keeper@site.example"
@@ -32,14 +20,9 @@ notice = "Be kind & <i>stay</i>."
 x = "as-archived"
 opt_out = ["x:quiet"]
 """
-DATE = "2015-03-10"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SCRIPT = "<script>alert(1)</script>"
-WIKI = "https://example.org/wiki/lamps"
 MASTODON = "mastodon:https://lamps.example/users"
-ADA_X = {"author_uid": "x:101", "author_handle": "ada", "author_name": "Ada"}
 ADA_M = {"author_uid": f"{MASTODON}/ada", "author_handle": "ada@lamps.example", "author_name": "Ada"}
-BEN = {"author_uid": "x:102", "author_handle": "ben", "author_name": f"Ben {SCRIPT}"}
 CLEO = {"author_uid": f"{MASTODON}/cleo", "author_handle": "cleo@lamps.example", "author_name": "Cleo Unfound"}
 DORA = {"author_uid": "bluesky:did:plc:dora", "author_handle": "dora.example", "author_name": "Dora Hidden"}
 QUIET = {"author_uid": "x:105", "author_handle": "Quiet", "author_name": "Quiet Person"}
