@@ -11,8 +11,8 @@ from connectors.refusals import FAILURES
 from knowarchive.model import Payload
 
 _MARK = b'"protected"'
-#: How the two APIs, and tools that rewrite their output, say that somebody is not. To count bytes costs next to nothing.
-_HARMLESS = (b'"protected":false', b'"protected": false')
+#: How the two APIs, and tools that rewrite their output, go on where somebody is not.
+_HARMLESS = (b":false", b": false")
 _NESTED_V1 = ("retweeted_status", "quoted_status")
 _LISTS = ("tweets", "posts")
 
@@ -63,12 +63,13 @@ def screen_record(record: bytes) -> tuple[bytes | None, int]:
 
 def _suspicious(body: bytes) -> bool:
     """Whether anything is said of protection but, in the usual ways, that there is none."""
-    left = body.count(_MARK)
-    for spelling in _HARMLESS:
-        if not left:
-            return False
-        left -= body.count(spelling)
-    return left > 0
+    place = body.find(_MARK)
+    while place >= 0:
+        place += len(_MARK)
+        if not body.startswith(_HARMLESS, place):
+            return True
+        place = body.find(_MARK, place)
+    return False
 
 
 def _screen_value(value: Any) -> tuple[Any, int]:
