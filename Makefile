@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: venv demo test test-all lint format bench eval a11y peers crash lock clean
+.PHONY: venv demo test test-all lint format bench eval a11y peers unattended crash lock clean
 
 venv: $(VENV)/.done ## the command in .venv/bin/knowarchive, and everything that tests need
 
@@ -43,8 +43,9 @@ format: venv
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: venv ## import speed, memory, bytes a post; ratios within one run
+bench: venv ## import speed, memory, bytes a post; ratios within one run; then what the scheduler costs
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python -m benchmarks.schedule
 
 eval: venv ## how well posts are filed, against chats labelled by hand
 	$(BIN)/python -m benchmarks.eval
@@ -55,7 +56,10 @@ a11y: demo ## the demo's transcripts in Chromium with axe-core: desktop and phon
 	$(BIN)/pytest -q -m browser tests/web tests/site
 
 peers: venv ## a chat held on real servers on loopback: AT Protocol network, Mastodon mock, the X API's description
-	$(BIN)/pytest -q -m slow tests/peers tests/connectors --ignore tests/peers/test_workers.py
+	$(BIN)/pytest -q -m slow tests/peers tests/connectors --ignore tests/peers/test_workers.py --ignore tests/peers/test_live_kills.py
+
+unattended: venv ## four workers on a PostgreSQL server, and a live chat on the peers while processes are killed
+	$(BIN)/pytest -q -m slow tests/peers/test_workers.py tests/peers/test_live_kills.py
 
 crash: venv ## 50 kills at random moments, and power losses
 	$(BIN)/pytest -q -n 2 -m "not browser" tests/storage/test_crashes.py tests/pipelines/test_collecting_kills.py \

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ DRAIN = 60.0  # seconds that running flows get to end
 CATCH_UP = "*/5 * * * *"
 CONFIG_LOOKS = 20.0  # seconds between two looks at the configuration
 STOPPING = "stopping"
+SERVER_LOG = "server.log"
 SITE, INBOX = "site", "inbox"  # the deployments that publish and import
 SECRET_PREFIX = "KNOWARCHIVE_"  # noqa: S105 - how the names of secrets begin, not one of them
 
@@ -61,26 +62,29 @@ def environment(config: Config, given: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def server(config: Config, environ: Mapping[str, str]) -> Iterator[None]:
+def server(config: Config, environ: Mapping[str, str]) -> Iterator[Callable[[], int | None]]:
     """Prefect's server as a child process while the context lasts; nothing where the operator has one already.
+
+    It ends with this process, however that ends. Yields what tells the code with which it ended, or None.
 
     Raises:
         SchedulerError: the port is taken, the server does not come up, or the operator's is not there or another version.
     """
     if not _is_ours(config, environ):
         _require_server(environ)
-        yield
+        yield lambda: None
         return
     _require_free(config.schedule.port)
     secrets_removed = {
         name: value for name, value in environ.items() if not name.startswith(SECRET_PREFIX) or name.endswith("_CONFIG")
     }
-    output = config.state_dir / "prefect" / "server.log"
+    output = config.state_dir / "prefect" / SERVER_LOG
     output.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with output.open("wb") as written:
         command = [
             sys.executable,
             "-m",
+            "pipelines.tethered",
             "prefect",
             "server",
             "start",
@@ -89,10 +93,12 @@ def server(config: Config, environ: Mapping[str, str]) -> Iterator[None]:
             "--port",
             str(config.schedule.port),
         ]
-        process = subprocess.Popen(command, env=secrets_removed, stdout=written, stderr=written, start_new_session=True)  # fmt: skip
+        process = subprocess.Popen(
+            command, env=secrets_removed, stdin=subprocess.PIPE, stdout=written, stderr=written, start_new_session=True
+        )
     try:
         _wait_for(environ["PREFECT_API_URL"], process, output)
-        yield
+        yield process.poll
     finally:
         process.terminate()
         try:
@@ -176,12 +182,24 @@ def _rrule(rule: Rule, zone: tzinfo) -> str:
     return f"DTSTART:{start:%Y%m%dT%H%M%S}\nRRULE:{text}{until}"
 
 
-async def serve(config: Config) -> None:
+async def serve(config: Config, server_ended: Callable[[], int | None]) -> None:
     """Serve until SIGTERM or SIGINT. The environment holds what `environment` gives, and the server answers.
 
     Raises:
-        SchedulerError: an error ended Prefect's runner.
+        SchedulerError: Prefect's server ended, or an error ended its runner.
     """
+    try:
+        await _serve(config, server_ended)
+    except Exception as error:  # whatever Prefect raises, and wherever, when nobody answers it
+        if (code := server_ended()) is None:
+            raise
+        output = config.state_dir / "prefect" / SERVER_LOG
+        raise SchedulerError(
+            f"Prefect's server ended with code {code}, see {output}; start the schedule again"
+        ) from error
+
+
+async def _serve(config: Config, server_ended: Callable[[], int | None]) -> None:
     from prefect.client.orchestration import get_client
     from prefect.runner import Runner
 
@@ -201,9 +219,12 @@ async def serve(config: Config) -> None:
         await _wake(client)
         watching = asyncio.create_task(_watch(runner, client, config))
         log.info("serving %d chats", len(config.chat))
-        await asyncio.wait([running, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        ends = [running, asyncio.create_task(stop.wait()), asyncio.create_task(_wait_until(server_ended))]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         watching.cancel()
         stopping.touch()
+        if server_ended() is not None:  # nobody is there to drain from
+            raise SchedulerError("Prefect's server ended")
         log.info("stopping; running sessions end at their next poll")
         await _drain(client)
         if running.done():
@@ -216,6 +237,11 @@ async def serve(config: Config) -> None:
     stopping.unlink(missing_ok=True)
     if error:
         raise SchedulerError(f"Prefect's runner ended ({type(error).__name__}); start it again") from error
+
+
+async def _wait_until(server_ended: Callable[[], int | None]) -> None:
+    while server_ended() is None:  # noqa: ASYNC110 - only asking tells
+        await asyncio.sleep(1)
 
 
 async def _deploy(runner: "Runner", client: "PrefectClient", config: Config) -> None:

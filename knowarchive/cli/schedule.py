@@ -181,6 +181,9 @@ def _serve(config: "Config") -> int:
     with claim(config.state_dir, "schedule") as is_mine:
         if not is_mine:
             raise SchedulerError("another `knowarchive schedule` serves this archive already; nothing to do")
-        with answering(config.schedule.health, lambda: look(config.path, os.environ)), server(config, os.environ):
-            asyncio.run(serve(config))
+        with (
+            answering(config.schedule.health, lambda: look(config.path, os.environ)),
+            server(config, os.environ) as ended,
+        ):
+            asyncio.run(serve(config, ended))
     return 0

@@ -1,4 +1,4 @@
-"""Processes that compute beside this one."""
+"""Processes that work beside this one, and end with it."""
 
 import os
 import signal
@@ -25,6 +25,18 @@ if __name__ == "__main__":
         time.sleep(60)
 """
 
+TETHERING = """
+import subprocess
+import sys
+import time
+
+command = [sys.executable, "-m", "pipelines.tethered", "http.server", "--bind", "127.0.0.1", "0"]
+with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    server.stdout.readline()  # it serves
+    print(server.pid, flush=True)
+    time.sleep(60)
+"""
+
 
 def alive(pid: int) -> bool:
     status = Path(f"/proc/{pid}/status")
@@ -32,19 +44,24 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="asks the kernel which processes there are")
-def test_a_helper_whose_parent_is_killed_ends(tmp_path):
+@pytest.mark.parametrize("source", [PARENT, TETHERING], ids=["a helper", "a server"])
+def test_what_was_started_ends_when_its_parent_is_killed(tmp_path, source):
     script = tmp_path / "parent.py"
-    script.write_text(PARENT)
+    script.write_text(source)
     with subprocess.Popen(
-        [sys.executable, script], env=environment(), cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, script],
+        env={**environment(), "PYTHONUNBUFFERED": "1"},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as parent:
-        helper = int(parent.stdout.readline())
-        assert alive(helper)
+        started = int(parent.stdout.readline())
+        assert alive(started)
         parent.send_signal(signal.SIGKILL)
     deadline = time.monotonic() + 20
-    while alive(helper) and time.monotonic() < deadline:
+    while alive(started) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not alive(helper)
+    assert not alive(started)
 
 
 def test_without_any_there_is_nothing_to_start():

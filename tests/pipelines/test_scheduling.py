@@ -52,11 +52,11 @@ def unit_command(folder):
 class Scheduler:
     """`knowarchive schedule` as a process, and the Prefect server that it starts."""
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, environ=None):
         self.folder, self.port = folder, port
         self.output = (folder / "schedule.log").open("ab")
         self.process = subprocess.Popen(
-            unit_command(folder), cwd=folder, env={**environment(), **SECRETS}, stdout=self.output,
+            unit_command(folder), cwd=folder, env=environ or {**environment(), **SECRETS}, stdout=self.output,
             stderr=self.output, start_new_session=True,
         )  # fmt: skip
 
