@@ -58,8 +58,8 @@ a11y: demo ## the demo's transcripts in Chromium with axe-core: desktop and phon
 peers: venv ## a chat held on real servers on loopback: AT Protocol network, Mastodon mock, the X API's description
 	$(BIN)/pytest -q -m slow tests/peers tests/connectors --ignore tests/peers/test_workers.py --ignore tests/peers/test_live_kills.py
 
-unattended: venv ## four workers on a PostgreSQL server, and a live chat on the peers while processes are killed
-	$(BIN)/pytest -q -m slow tests/peers/test_workers.py tests/peers/test_live_kills.py
+unattended: venv ## workers on a PostgreSQL server, a live chat on the peers while processes are killed, a year in compressed time
+	$(BIN)/pytest -q -m slow tests/peers/test_workers.py tests/peers/test_live_kills.py tests/pipelines/test_a_year.py
 
 crash: venv ## 50 kills at random moments, and power losses
 	$(BIN)/pytest -q -n 2 -m "not browser" tests/storage/test_crashes.py tests/pipelines/test_collecting_kills.py \
