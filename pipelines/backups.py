@@ -18,7 +18,7 @@ from knowarchive.errors import ConflictError, StorageError, UsageError
 from pipelines.erasing import finish_erasing
 from pipelines.forgetting import DERIVED, finish_forgetting
 from storage.archive import Archive
-from storage.changes import ENTRY_DIGITS, LOG
+from storage.changes import ENTRY_DIGITS, LOG, SUM
 from storage.erasure import note_again
 from storage.forgetting import unfinished
 from storage.places import Folder, Place, copy, digest, place_at
@@ -243,6 +243,7 @@ def _snapshot(archive: Archive) -> tuple[dict[str, tuple[str, int]], dict[str, i
     tables: dict[str, tuple[str, int]] = {}
     data: dict[str, int] = {}
     entries: dict[str, int] = {}
+    sums: dict[str, tuple[int, str, int]] = {}  # the newest of each table's log, whose first entries may be gone
     for name in (*ORDER, *(name for name in archive.tables if name not in ORDER)):
         delta = archive.tables[name].open()
         if delta is None:
@@ -253,11 +254,15 @@ def _snapshot(archive: Archive) -> tuple[dict[str, tuple[str, int]], dict[str, i
     for path, size in source.sizes().items():
         name, _, rest = path.partition("/")
         folder, _, entry = rest.partition("/")
-        number = entry.removesuffix(".json")
-        is_entry = folder == LOG and len(number) == ENTRY_DIGITS and number.isdecimal()
-        if is_entry and name in tables and int(number) <= tables[name][1]:
+        number, _, kind = entry.partition(".")
+        is_log = folder == LOG and len(number) == ENTRY_DIGITS and number.isdecimal()
+        if not is_log or name not in tables or int(number) > tables[name][1]:
+            continue
+        if kind == "json":
             entries[path] = size
-    return tables, {**data, **dict(sorted(entries.items()))}
+        elif kind == SUM:
+            sums[name] = max(sums.get(name, (-1, "", 0)), (int(number), path, size))
+    return tables, {**data, **{path: size for _, path, size in sums.values()}, **dict(sorted(entries.items()))}
 
 
 def _check_same(before: Listing, tables: dict[str, tuple[str, int]], address: str) -> None:

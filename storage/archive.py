@@ -163,6 +163,10 @@ class Archive:
         newest = [file.newest for file in files if file.newest]
         return (min(oldest), max(newest)) if oldest and newest else None
 
+    def size(self) -> int:
+        """How many posts there are, from the log alone; one that was seen twice counts twice."""
+        return sum(file.rows for file in self.tables["posts"].files())
+
     def times(self) -> list[datetime]:
         """When the posts were made, in order; a post that was seen twice counts twice."""
         with self.connect() as con:
@@ -405,9 +409,12 @@ class Archive:
             log.warning("%s; what was stored is whole, but not compacted", error)
 
     def vacuum(self, retention: timedelta = timedelta(days=7)) -> int:
-        """Delete files that no version younger than `retention` uses. Returns how many."""
+        """Delete files that no version younger than `retention` uses, and the oldest of the logs. Returns how many files."""
         hours = int(retention.total_seconds() // 3600)
-        return sum(stored.vacuum(hours) for stored in self.tables.values())
+        deleted = sum(stored.vacuum(hours) for stored in self.tables.values())
+        for stored in self.tables.values():
+            stored.shorten_log()
+        return deleted
 
     def _compact(self, spec: Table, files: Sequence[DataFile]) -> int:
         stored = self.tables[spec.name]

@@ -3,14 +3,14 @@
 Nothing heavy is imported to find out that nothing changed.
 """
 
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+
+import msgspec
 
 from storage.months import bounds
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from storage.archive import Archive
 
 LOG = "_delta_log"
+SUM = "checkpoint.parquet"  # what a sum of the log is called after its version
 ENTRY_DIGITS = 20  # of a log entry's name, which is its version
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(msgspec.Struct, frozen=True):
     """What two versions of a table do not share.
 
     `moments` are the times of the rows that were added, in order and each once; `months` are (since, until) of months
@@ -93,7 +93,7 @@ def _entry(archive: "Archive", table: str, version: int) -> list[dict[str, Any]]
 
         with place_at(stored.uri).open(name) as source:
             data = source.read()
-        return [json.loads(line) for line in data.splitlines() if line.strip()]
+        return [msgspec.json.decode(line) for line in data.splitlines() if line.strip()]
     except (OSError, ValueError):
         return None
 

@@ -34,6 +34,7 @@ log = logging.getLogger("knowarchive.storage")
 FAST_LEVEL, COMPACT_LEVEL = 3, 12  # of zstd: an import must be quick, what it leaves behind small
 PACKED = "packed-"  # begins the names of files that maintenance wrote
 COMMIT_TRIES = 8
+LOG_KEPT = "interval 30 days"  # what follows changes by the log, as the index does, is made anew after longer
 CHECKPOINT_EVERY = 20  # log entries; whoever opens the table, or adds to it, reads those since the last checkpoint
 ROW_GROUP_BYTES = 32 << 20  # before compression; readers hold a row group of payloads whole
 NO_MONTH = "0000-00"
@@ -276,6 +277,20 @@ class StoredTable:
         except (DeltaError, OSError) as error:
             raise StorageError(f"{self.uri}: old files cannot be deleted: {_first_line(error)}") from error
 
+    def shorten_log(self) -> None:
+        """Delete the log's entries of more than a month ago (`LOG_KEPT`), which a sum that stays holds too.
+
+        Raises:
+            StorageError: they cannot be deleted; the rest of the log is whole.
+        """
+        delta = self.open()
+        if delta is None:
+            return
+        try:
+            delta.cleanup_metadata()
+        except (DeltaError, OSError) as error:
+            raise StorageError(f"{self.uri}: the log cannot be shortened: {_first_line(error)}") from error
+
     def checkpoint(self) -> None:
         """Sum the log up, when it has grown enough, so that opening stays fast.
 
@@ -358,9 +373,10 @@ class StoredTable:
                 name=self.spec.name,
                 configuration={
                     VERSION_KEY: str(SCHEMA_VERSION),
-                    # The log keeps minima and maxima for ever, so only of columns that are nobody's.
+                    # The log keeps minima and maxima, so only of columns that are nobody's.
                     "delta.dataSkippingStatsColumns": self.spec.month_of,
-                    "delta.enableExpiredLogCleanup": "false",
+                    "delta.enableExpiredLogCleanup": "false",  # at no commit: see `shorten_log`
+                    "delta.logRetentionDuration": LOG_KEPT,
                 },
                 raise_if_key_not_exists=False,
             )

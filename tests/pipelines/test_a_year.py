@@ -6,6 +6,7 @@ things stand and what is told to people are the real ones. Every request goes th
 
 import os
 import resource
+import time
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +34,7 @@ END = BEGIN + timedelta(weeks=WEEKS)
 PLATFORMS = ("x", "bluesky", "mastodon")
 STEP, NEAR = timedelta(hours=6), timedelta(minutes=30)  # between two looks, and while a session runs
 MODERATOR = ["x:moderator", "bluesky:moderator.example", "mastodon:moderator@harbour.example"]
-REFRESH = (timedelta(days=1), timedelta(days=7))
+REFRESH = timedelta(days=1)
 
 #: Name, time zone, and what else the configuration says. The second is at an hour that the clocks skip, and repeat.
 CHATS = (
@@ -128,8 +129,8 @@ def moments(config):
     for chat in config.chat:
         for window in windows(chat, BEGIN, END):
             looks += [(window.start + NEAR, (window, 0)), (window.end, (window, 1)),
-                      (window.closes + timedelta(minutes=1), None)]  # fmt: skip
-            looks += [(window.closes + after + timedelta(minutes=1), None) for after in REFRESH]
+                      (window.closes + timedelta(minutes=1), None),
+                      (window.closes + REFRESH + timedelta(minutes=1), None)]  # fmt: skip
     return sorted((one for one in looks if one[0] < END), key=lambda one: one[0])
 
 
@@ -138,8 +139,28 @@ def disk(is_full):
     resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM if is_full else most, most))
 
 
-def size(folder):
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+class Shelf:
+    """The archive's folder, whose files are as old as the invented clock says when it is tidied."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.born = {}
+
+    def tidy(self, archive, now):
+        """Keep the archive up. Returns what lies there then: kB of data, kB of logs, files of logs, kB of state."""
+        for path in self._files():
+            then = time.time() - (now - self.born.setdefault(path, now)).total_seconds()
+            os.utime(path, (then, then))
+        keep_up(archive, timedelta(0))
+        logs = [path for path in self._files() if path.parent.name == "_delta_log"]
+        state = [path for path in archive.state.rglob("*") if path.is_file()]
+        whole, of_logs, of_state = (
+            sum(path.stat().st_size for path in paths) // 1000 for paths in (self._files(), logs, state)
+        )
+        return whole - of_logs, of_logs, len(logs), of_state
+
+    def _files(self):
+        return [path for path in self.folder.rglob("*") if path.is_file()]
 
 
 @pytest.fixture
@@ -160,12 +181,12 @@ def test_a_year_unattended_loses_only_what_no_network_could_still_give_and_tells
             f'\n[[chat.source]]\nplatform = "{name}"\nserver = "{servers[name].address}"' for name in PLATFORMS
         )
         config = load_config(configure(
-            tmp_path, f'[schedule]\npoll = "30m"\nrefresh = ["1d", "7d"]\n[[person]]\nname = "Maud"\naccounts = {MODERATOR}\n' + "".join(
+            tmp_path, f'[schedule]\npoll = "30m"\nrefresh = ["1d"]\n[[person]]\nname = "Maud"\naccounts = {MODERATOR}\n' + "".join(
                 f'[[chat]]\nname = "{name}"\ntimezone = "{zone}"\nhashtags = ["{TAG}"]\nmoderators = {MODERATOR}\n{about}{sources}\n'
                 for name, zone, about in CHATS
             )))  # fmt: skip
         archive = open_archive(tmp_path)
-        surroundings = world.surroundings(archive.state)
+        shelf, surroundings = Shelf(tmp_path / "archive"), world.surroundings(archive.state)
         renamed = tidied = False
         for at, said in moments(config):
             world.moment = max(world.moment, at)
@@ -193,8 +214,7 @@ def test_a_year_unattended_loses_only_what_no_network_could_still_give_and_tells
                         swept[job.chat.name, job.window.label, result.source.partition(":")[0]] += 1
             if not is_full and now.weekday() == 6 and tidied != now.date():
                 tidied = now.date()
-                keep_up(archive, timedelta(0))
-                sizes.append((size(tmp_path / "archive"), size(tmp_path / "state")))
+                sizes.append(shelf.tidy(archive, now))
             if now.hour % 6 == 0 and not now.minute and now > BEGIN + timedelta(days=40):
                 free = {"/archive": 0 if is_full else 10 * LOW_DISK}
                 troubles = assess(config, archive.runs(now - timedelta(days=100)), now, free, SECRETS).troubles
@@ -220,10 +240,13 @@ def test_a_year_unattended_loses_only_what_no_network_could_still_give_and_tells
 
     line = (
         f"{WEEKS} weeks: {whole} sources of sessions swept once, {len(lost)} lost and named, {refused} refused by the full disk,"
-        f" {len(held)} posts, {len(ledger)} lines in the ledger; archive and state after each fourth Sunday, kB: "
-        + ", ".join(f"{a // 1000}+{b // 1000}" for a, b in sizes[3::4])
+        f" {len(held)} posts, {len(ledger)} lines in the ledger; after each fourth Sunday, kB of data + logs + state: "
+        + ", ".join(f"{data}+{logs}+{state}" for data, logs, _, state in sizes[3::4])
     )
     request.config.stash.setdefault(HELD, []).append(line)
+
+    files_of_logs = [files for _, _, files, _ in sizes]
+    assert max(files_of_logs[10:], default=0) <= 1.5 * max(files_of_logs[:10]), "logs do not grow with the years"
 
     clock = {(window.start.astimezone(chat.zone).strftime("%H:%M"), chat.name)
              for chat in config.chat for window in windows(chat, BEGIN, END)}  # fmt: skip

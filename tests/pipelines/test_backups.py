@@ -1,6 +1,7 @@
 """A backup is the archive at one moment; what is restored from it is that archive, or nothing."""
 
 import json
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from pipelines import backups
 from pipelines.backups import LIST, back_up, damaged, restore
 from pipelines.erasing import erase_posts
 from pipelines.forgetting import find, forget_person
+from storage import tables
 from storage.erasure import Erasure
 from storage.places import Folder
 from tests.archives import configure, contents, generated, import_path, open_archive, post, store, texts_on_disk
@@ -65,6 +67,23 @@ def test_what_is_restored_is_the_archive_as_it_was(own, tmp_path):
     assert restored.overrides_path.read_text() == config.overrides_path.read_text()
     assert list(damaged(copy)) == []
     store(open_archive(tmp_path / "elsewhere"), [post(4, text="it lives")])
+
+
+def test_an_archive_whose_log_was_shortened_is_restored_too(own, tmp_path, monkeypatch):
+    archive, config, copy = own
+    monkeypatch.setattr(tables, "CHECKPOINT_EVERY", 2)
+    for number in range(3, 7):
+        store(archive, [post(number, text=f"said {number}")])
+    archive.maintain()
+    for path in (tmp_path / "own" / "archive").rglob("*"):
+        os.utime(path, (0, 0))
+    archive.vacuum()
+    assert not (tmp_path / "own" / "archive" / "posts" / "_delta_log" / f"{0:020d}.json").exists()
+    before = contents(archive)
+    back_up(archive, config, copy, now=NOW)
+    restore(copy, elsewhere(tmp_path), now=NOW)
+    assert contents(open_archive(tmp_path / "elsewhere")) == before
+    assert list(damaged(copy)) == []
 
 
 def test_only_what_is_new_is_copied(own, tmp_path):

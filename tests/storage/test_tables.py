@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from knowarchive.errors import ConflictError, KnowarchiveError, NewerArchiveErro
 from knowarchive.model import Account, Repost
 from storage import tables
 from storage.archive import SMALL_FILES, Archive
+from storage.changes import changes
 from storage.schema import TABLES
 from tests.archives import (
     NOW,
@@ -315,6 +317,33 @@ def test_two_that_maintain_at_once_do_no_harm(tmp_path):
     archive.maintain()
     assert contents(archive) == before
     assert len(set(months_of(archive))) == len(months_of(archive))
+
+
+def age(folder, days=40):
+    """Make files as old as they will be one day."""
+    then = time.time() - days * 86_400
+    for path in folder.rglob("*"):
+        os.utime(path, (then, then))
+
+
+def test_a_log_of_more_than_a_month_ago_is_shortened_and_nothing_else_changes(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "CHECKPOINT_EVERY", 3)
+    fill(archive, 4, (3,))
+    archive.maintain()
+    reader = open_archive(tmp_path)
+    before = contents(reader)
+    log = tmp_path / "archive" / "posts" / "_delta_log"
+    entries = {path.name for path in log.glob("*.json")}
+    archive.vacuum(timedelta(days=7))
+    assert {path.name for path in log.glob("*.json")} == entries, "what is younger stays"
+    age(tmp_path / "archive")
+    version = archive.tables["posts"].open().version()
+    archive.vacuum(timedelta(days=7))
+    assert {path.name for path in log.glob("*.json")} < entries
+    assert contents(reader) == contents(open_archive(tmp_path)) == before
+    assert changes(archive, "posts", 0, version) is None, "it tells no more what changed since then"
+    store(reader, [post(7, text="after")])
+    assert contents(archive)["posts"].keys() == before["posts"].keys() | {"x:7"}
 
 
 def test_the_log_is_summed_up_when_it_has_grown(archive, tmp_path, monkeypatch):
