@@ -23,7 +23,7 @@ class _Hash(Protocol):
 
 
 def cut(chunk: bytes) -> list[bytes]:
-    """Like `chunk.split(b"\\n")`, which looks at every byte by itself: several times quicker where lines are long."""
+    """Cut at line feeds, as `split` does, which looks at every byte by itself: quicker by far where lines are long."""
     pieces, start = [], 0
     while (end := chunk.find(b"\n", start)) >= 0:
         pieces.append(chunk[start:end])
