@@ -24,7 +24,7 @@ HOST = "erased.invalid"  # a name that nobody can have: RFC 6761
 SURE_DIGITS = 9
 #: A handle of fewer letters, and of letters alone, is an ordinary word where it stands without its sign.
 LEAST_DISTINCTIVE = 12
-FEW = 100  # numbers that are looked for each by itself, which is quicker than to list all that are there
+FEW = 32  # numbers that are looked for each by itself, which is quicker than to list all that are there
 LEAST_WORDS = 5  # of a sentence that is looked for in what others say
 
 _BASE32 = "234567abcdefghijklmnopqrstuvwxyz"
@@ -42,7 +42,9 @@ _TRAILING = ".,;:!?)]}'’”…"
 _ANCHOR = re.compile(r"<a\b[^>]*?\bhref=(?:\"([^\"]*)\"|'([^']*)')[^>]*>.*?</a>", re.IGNORECASE | re.DOTALL)
 _X_HOST = re.compile(r"https?://(?:www\.|mobile\.|m\.)?(?:twitter|x)\.com/", re.IGNORECASE)
 _SEGMENT = re.compile(r"(?<=/)@?[^/?#&=]+")
-_ONLY_DIGITS = bytes(byte if chr(byte) in "0123456789" else 32 for byte in range(256))
+_DIGITS = b"0123456789"
+_ONLY_DIGITS = bytes(byte if byte in _DIGITS else 32 for byte in range(256))
+_OTHERS = bytes(byte for byte in range(256) if byte not in _DIGITS)
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SENTENCE = re.compile(r"[.!?:…。！？：؟।\n\r]+|[@#＠＃]\S+")  # labels, names and tags are not part of what is said
 _UNSPACED = re.compile(
@@ -236,9 +238,11 @@ class Scrubber:
         self._beginnings: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
         for sentence in sorted(person.sentences, key=len, reverse=True):
             self._beginnings.setdefault(sentence[:LEAST_WORDS], []).append(sentence)
-        self._telling = {
-            max(beginning, key=len) for beginning in self._beginnings
-        }  # one word of each that must be there
+        self._telling: dict[
+            str, list[tuple[str, ...]]
+        ] = {}  # beginnings by their longest word, likely to be the rarest
+        for beginning in self._beginnings:
+            self._telling.setdefault(max(beginning, key=len), []).append(beginning)
         self._segments = {name.partition(":")[2]: name for name in person.handles | person.alone}
 
     def __call__(self, text: str) -> str:
@@ -272,6 +276,11 @@ class Scrubber:
         return short.removeprefix("x:") if short else self._numbers.get(own)
 
     @cached_property
+    def concerned(self) -> "Concerned":
+        """What tells cheaply whether bytes may name the person."""
+        return Concerned.of(self)
+
+    @cached_property
     def needles(self) -> tuple[bytes, ...]:
         """In lower case, what a record has one of at least where it names the person other than by a number."""
         texts = {name.partition(":")[2].partition("@")[0] for name in self.person.handles | self.person.alone}
@@ -297,12 +306,14 @@ class Scrubber:
         everything = "\n".join(folded.values())
         present = [word for word in self._telling if word in everything]
         for name, text in folded.items():
-            if any(word in text for word in present) and self.holds_sentence(texts[name]):
+            if any(
+                word in text and any(_holds_all(text, words) for words in self._telling[word]) for word in present
+            ) and self.holds_sentence(texts[name]):
                 yield name
 
     def holds_sentence(self, text: str) -> bool:
         """Whether a text holds a whole sentence of theirs."""
-        if self._telling.isdisjoint(_WORD.findall(text.casefold())):
+        if self._telling.keys().isdisjoint(_WORD.findall(text.casefold())):
             return False
         return next(self._sentences(text), None) is not None
 
@@ -383,12 +394,12 @@ def scrubber_of(person: Person, pseudonyms: Pseudonyms, platform: str = "", serv
 class Concerned:
     """Tells cheaply whether bytes may name a person; it errs on that side.
 
-    `needles`, in small letters, or `numbers` are in whatever names them; `also`: see `forget`.
+    `needles`, in small letters, or `numbers` of `SURE_DIGITS` and more are in whatever names them; `also`: see `forget`.
     """
 
     needles: tuple[bytes, ...]
     numbers: frozenset[bytes]
-    also: AbstractSet[str]
+    also: AbstractSet[str] = frozenset()
 
     @classmethod
     def of(cls, scrub: Scrubber, also: AbstractSet[str] = frozenset()) -> "Concerned":
@@ -396,20 +407,37 @@ class Concerned:
         numbers = scrub.numbers | {uid.removeprefix("x:").encode() for uid in also if uid.startswith("x:")}
         others = {uid.rpartition("/")[2].lower().encode() for uid in also if not uid.startswith("x:")}
         short = {number for number in numbers if len(number) < SURE_DIGITS}
-        alone = numbers if len(numbers) <= FEW else short  # which is quicker for some than to list all numbers
-        return cls((*scrub.needles, *others, *alone), frozenset(numbers - alone), also)
+        return cls((*scrub.needles, *others, *short), frozenset(numbers - short), also)
 
     def __call__(self, text: bytes) -> bool:
         low = text.lower()
-        if any(needle in low for needle in self.needles):
-            return True
-        return bool(self.numbers) and not self.numbers.isdisjoint(numbers_in(text))
+        return any(needle in low for needle in self.needles) or bool(self._numbers_in(text))
 
     def within(self, text: bytes) -> "Concerned":
         """The same for parts of a text: what is not in all of it is looked for in none, and little of a person is."""
+        if not (text and (self.needles or self.numbers)):
+            return Concerned((), frozenset(), self.also)
         low = text.lower()
-        found = self.numbers.intersection(numbers_in(text)) if self.numbers else frozenset()
-        return Concerned((*(needle for needle in self.needles if needle in low), *found), frozenset(), self.also)
+        found = *(needle for needle in self.needles if needle in low), *self._numbers_in(text)
+        return Concerned(found, frozenset(), self.also)
+
+    def joined(self, other: "Concerned") -> "Concerned":
+        """What either looks for, all of it one by one."""
+        both = dict.fromkeys((*self.needles, *self.numbers, *other.needles, *other.numbers))
+        return Concerned(tuple(both), frozenset(), self.also | other.also)
+
+    def without(self, other: "Concerned") -> "Concerned":
+        """What this looks for and the other does not."""
+        known = {*other.needles, *other.numbers}
+        return Concerned(
+            tuple(needle for needle in self.needles if needle not in known), self.numbers - known, self.also
+        )
+
+    def _numbers_in(self, text: bytes) -> frozenset[bytes]:
+        if len(self.numbers) > FEW:
+            return self.numbers.intersection(numbers_in(text))
+        digits = text.translate(None, _OTHERS) if self.numbers else b""  # a fifth of it, in which more may seem to be
+        return frozenset(number for number in self.numbers if number in digits and number in text)
 
 
 def numbers_in(text: bytes) -> list[bytes]:
@@ -493,6 +521,10 @@ def _looked_up(pattern: re.Pattern[str], table: Mapping[str, str], text: str) ->
     if not table:
         return []
     return [(match.start(), match.end(), table[match[0]]) for match in pattern.finditer(text) if match[0] in table]
+
+
+def _holds_all(text: str, words: Iterable[str]) -> bool:
+    return all(word in text for word in words)
 
 
 def _applied(text: str, edits: Iterable[Edit]) -> Iterator[str]:

@@ -11,15 +11,12 @@ import msgspec
 
 import connectors
 from connectors.forgetting import (
-    FEW,
-    SURE_DIGITS,
     Concerned,
     Person,
     Pseudonyms,
     handle_key,
     is_composed,
     is_telling,
-    numbers_in,
     scrubber_of,
     sentences_of,
 )
@@ -43,59 +40,69 @@ def forget(
     Returns:
         The payload, unchanged where it does not name the person, and how many records lost something.
     """
-    return without(payload, learn(payload, person, pseudonyms), pseudonyms, also)
+    return without(
+        payload, *learn(payload, person, pseudonyms, names_in(payload, person, pseudonyms, also)), pseudonyms
+    )
 
 
-def may_name(payload: Payload, person: Person, pseudonyms: Pseudonyms) -> bool:
-    """Whether a payload may name a person; quick, and wrong on that side alone."""
-    concerned = Concerned.of(scrubber_of(person, pseudonyms))
-    return concerned(payload.body) or concerned(payload.head) or concerned(payload.origin.encode())
+def names_in(
+    payload: Payload, person: Person, pseudonyms: Pseudonyms, also: AbstractSet[str] = frozenset()
+) -> Concerned:
+    """What a payload has of all by which a person may be named: no needles where it surely does not name them."""
+    scrub = scrubber_of(person, pseudonyms)
+    concerned = Concerned.of(scrub, also) if also else scrub.concerned
+    parts = payload.body, payload.head, payload.origin.encode("utf-8", "surrogatepass")
+    found = dict.fromkeys(needle for part in parts for needle in concerned.within(part).needles)
+    return Concerned(tuple(found), frozenset(), concerned.also)
 
 
-def learn(payload: Payload, person: Person, pseudonyms: Pseudonyms) -> Person:
-    """A person with all that a payload tells of them besides: posts of theirs, further names, what they say."""
+def learn(payload: Payload, person: Person, pseudonyms: Pseudonyms, here: Concerned) -> tuple[Person, Concerned]:
+    """A person with all that a payload tells of them besides: posts of theirs, further names, what they say.
+
+    Args:
+        payload: any payload.
+        person: whom.
+        pseudonyms: what stands in their place.
+        here: what the payload has of them (`names_in`).
+
+    Returns:
+        The person, and what the payload has of them as they are known now.
+    """
     for _ in range(2):  # an id that stands beside a handle may be all that another record has
-        concerned = Concerned.of(scrubber_of(person, pseudonyms))
-        if not concerned(payload.body + payload.head):
+        if not here.needles:
             break
         part = payload
         if payload.format not in DOCUMENTS:
             split = records_of(payload.body, Columns.of(payload).delimiter) if payload.format == "x-csv" else None
             records = payload.body.split(b"\n") if split is None else list(split)
-            part = msgspec.structs.replace(
-                payload, body=b"\n".join([record for record in records if concerned(record)])
-            )
-        before = person
-        person = find_person(connectors.map_payload(part), person)
+            part = msgspec.structs.replace(payload, body=b"\n".join([record for record in records if here(record)]))
+        before, person = person, find_person(connectors.map_payload(part), person)
+        known, new = scrubber_of(before, pseudonyms).concerned, scrubber_of(person, pseudonyms).concerned
+        here = here.joined(new.without(known))  # it is from here that it was learnt
         if (person.accounts, person.handles) == (before.accounts, before.handles):
             break
-    return person
+    return person, here
 
 
-def without(
-    payload: Payload, person: Person, pseudonyms: Pseudonyms, also: AbstractSet[str] = frozenset()
-) -> tuple[Payload, int]:
-    """Like `forget`, where all that the payload tells of the person is known."""
+def without(payload: Payload, person: Person, here: Concerned, pseudonyms: Pseudonyms) -> tuple[Payload, int]:
+    """Like `forget`, where all that the payload tells of the person is known, and what it has of them is `here`."""
     scrub = scrubber_of(person, pseudonyms, payload.format.partition("-")[0], server_of(payload))
-    concerned = Concerned.of(scrub, also)
+    if not here.needles:
+        return payload, 0
     changes: dict[str, Any] = {}
     head = scrub_head(payload, scrub)
     if head != payload.head:
         changes["head"] = head
     if (origin := scrub(payload.origin)) != payload.origin:
         changes["origin"] = origin
-    count = 0
-    here = concerned.within(payload.body + b"\n" + payload.head)
-    if here.needles:
-        rest, count = connectors.redact(payload, _named(payload, person))
-        scrubbed = scrub_table if payload.format == "x-csv" else scrub_json
-        body, touched = scrubbed(rest, scrub, here)
-        count = max(count, touched)
-        if body != payload.body:
-            changes["body"] = body
+    rest, count = connectors.redact(payload, _named(payload, person, here))
+    scrubbed = scrub_table if payload.format == "x-csv" else scrub_json
+    body, touched = scrubbed(rest, scrub, here)
+    if body != payload.body:
+        changes["body"] = body
     if not changes:
         return payload, 0
-    return msgspec.structs.replace(payload, **changes), max(count, 1)
+    return msgspec.structs.replace(payload, **changes), max(count, touched, 1)
 
 
 def find_person(mapped: Mapped, known: Person) -> Person:
@@ -144,19 +151,13 @@ def telling(person: Person) -> Person:
     return msgspec.structs.replace(person, names=frozenset(name for name in person.names if is_telling(name)))
 
 
-def _named(payload: Payload, person: Person) -> frozenset[str]:
+def _named(payload: Payload, person: Person, here: Concerned) -> frozenset[str]:
     """Which of the person's posts a payload names, reposts of others' among them."""
     named = person.posts | person.ids
     if payload.format == "x-csv":  # whose ids may be rounded
         return frozenset(uid for uid in named if uid.startswith("x:"))
-    numbers = {one.decode() for one in numbers_in(payload.body)} if len(named) > FEW else None
-    body = payload.body + payload.head
-    found = set()
-    for uid in named:
-        platform, _, own = uid.partition(":")
-        if platform == "x":
-            if own in numbers if numbers is not None and len(own) >= SURE_DIGITS else own.encode() in body:
-                found.add(uid)
-        elif own.rstrip("/").rpartition("/")[2].encode() in body:
-            found.add(uid)
-    return frozenset(found)
+    found = {needle.decode() for needle in here.needles if needle.isdigit()}
+    of_x = {uid for uid in named if uid.startswith("x:")}
+    body = payload.body + payload.head if len(of_x) < len(named) else b""
+    others = {uid for uid in named - of_x if uid.rstrip("/").rpartition("/")[2].encode() in body}
+    return frozenset({uid for uid in of_x if uid.removeprefix("x:") in found} | others)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import connectors
 from connectors.forgetting import Person, Pseudonyms, handle_key, scrubber_of
-from connectors.forgetting_payloads import find_person, learn, may_name, without
+from connectors.forgetting_payloads import find_person, learn, names_in, without
 from knowarchive.errors import ConfigError
 from knowarchive.model import Mapped, Payload
 from pipelines.keys import parse_key, read_key_file
@@ -107,10 +107,11 @@ class Memory:
 
     def redact(self, payload: Payload) -> tuple[Payload, int]:
         """Take out of a payload whoever was met before."""
-        if self.person == Person() or not may_name(payload, self.person, self.pseudonyms):
+        here = names_in(payload, self.person, self.pseudonyms)
+        if not here.needles:
             return payload, 0
-        self.person = learn(payload, self.person, self.pseudonyms)
-        return without(payload, self.person, self.pseudonyms)
+        self.person, here = learn(payload, self.person, self.pseudonyms, here)
+        return without(payload, self.person, here, self.pseudonyms)
 
     def meets(self, mapped: Mapped, prepared: "Prepared") -> bool:
         """Whether a payload names anybody who was forgotten and was not met before; then they are known from now on."""
@@ -176,7 +177,8 @@ def take_out(payload: Payload, memory: Memory) -> tuple[Payload, int]:
         rest, more = memory.redact(rest)
         count += more
     if copies := memory.copies(mapped):
-        rest, more = without(rest, memory.person, memory.pseudonyms, copies)
+        here = names_in(rest, memory.person, memory.pseudonyms, copies)
+        rest, more = without(rest, memory.person, here, memory.pseudonyms)
         count += more
     return rest, count
 

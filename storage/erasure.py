@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -134,12 +135,15 @@ def redact_payloads(archive: "Archive", redact: Redact, since: datetime | None =
     changed = 0
 
     def without(file: DataFile) -> Iterator[pa.Table] | None:
-        is_touched = any(number for _, number in _redacted_groups(archive, file, redact))  # which ends with the first
-        return redacted_groups(file) if is_touched else None
+        groups = (_redacted(rows, redact) for rows in _row_groups(archive, file))
+        for passed, touched in enumerate(groups):
+            if touched[1]:  # what was passed may stay, and may be too much to be kept in memory
+                return chain(islice(_row_groups(archive, file), passed), counted(chain([touched], groups)))
+        return None
 
-    def redacted_groups(file: DataFile) -> Iterator[pa.Table]:
+    def counted(groups: Iterable[tuple[pa.Table, int]]) -> Iterator[pa.Table]:
         nonlocal changed
-        for rows, number in _redacted_groups(archive, file, redact):
+        for rows, number in groups:
             changed += number
             yield rows
 
@@ -254,15 +258,16 @@ def rewrite(
     return count
 
 
-def _redacted_groups(archive: "Archive", file: DataFile, redact: Redact) -> Iterator[tuple[pa.Table, int]]:
-    """The row groups of a data file of payloads, redacted, each with how many payloads of it changed."""
+def _row_groups(archive: "Archive", file: DataFile) -> Iterator[pa.Table]:
+    """The row groups of a data file of payloads."""
     with archive.tables["payloads"].open_file(file) as source:
         reader = pq.ParquetFile(source)
         for group in range(reader.num_row_groups):
-            yield _redacted(columns.in_shape(reader.read_row_group(group), PAYLOADS), redact)
+            yield columns.in_shape(reader.read_row_group(group), PAYLOADS)
 
 
 def _redacted(rows: pa.Table, redact: Redact) -> tuple[pa.Table, int]:
+    """A row group without what must go, and how many payloads of it changed."""
     payloads = columns.payloads_from(rows)
     results = [redact(payload) for payload in payloads]
     changed = sum(count > 0 for _, count in results)

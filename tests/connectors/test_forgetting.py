@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from connectors import map_payload
 from connectors.bluesky.ids import key_time, post_uid
 from connectors.forgetting import (
+    Concerned,
     Person,
     Pseudonyms,
     Scrubber,
@@ -18,15 +19,17 @@ from connectors.forgetting import (
     is_distinctive,
     is_pseudonym,
     is_telling,
+    scrubber_of,
     sentences_of,
 )
-from connectors.forgetting_payloads import find_person, forget
+from connectors.forgetting_payloads import find_person, forget, learn, without
 from connectors.mastodon.accounts import is_uri
 from connectors.x.ids import is_id, snowflake_time
 from knowarchive.model import CONTENT, ERASED, Payload, is_forgotten
 from tests.connectors.test_redaction import PAYLOADS
 
 PSEUDONYMS = Pseudonyms(b"k" * 32)
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def people(payload):
@@ -245,3 +248,56 @@ def test_scrubbing_again_changes_nothing(text, handle, name, said):
     once = scrub(f"{text} @{handle} {name} {said} https://x.com/{handle} https://s.example/users/a/1")
     assert scrub(once) == once
     assert f"@{handle} " not in once
+
+
+LISTED = [pytest.param(limit, id=way) for limit, way in ((0, "all numbers are listed"), (100, "each is looked for"))]
+
+
+@pytest.mark.parametrize("limit", LISTED)
+@given(
+    ids=st.sets(st.text("0123", min_size=9, max_size=10), max_size=4),
+    pieces=st.lists(
+        st.text("0123", min_size=1, max_size=11) | st.sampled_from(["a", "x:", "/", '"', " ", "é"]), max_size=12
+    ),
+)
+def test_a_number_is_found_wherever_it_stands_and_nowhere_else(limit, ids, pieces):
+    text = "".join(pieces).encode()
+    numbers = {one.encode() for one in ids}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("connectors.forgetting.FEW", limit)
+        concerned = Concerned((), frozenset(numbers))
+        found = set(concerned.within(text).needles)
+        assert concerned(text) == bool(found)
+    assert numbers & set(re.findall(rb"\d+", text)) <= found
+    assert all(number in text for number in found)
+
+
+WORDS = st.sampled_from(["the", "lamp", "Lamp", "burns", "it's", "oil", "straße", "STRASSE", "low", "Σίσυφος", "a_b"])
+
+
+@given(
+    own=st.lists(st.lists(WORDS, min_size=5, max_size=7), min_size=1, max_size=3),
+    texts=st.lists(st.lists(WORDS | st.sampled_from([".", "\n", "@ada", "-"]), max_size=14), max_size=5),
+    repeats=st.booleans(),
+)
+def test_whole_sentences_are_found_in_what_others_say(own, texts, repeats):
+    said_ = frozenset(one for words in own for one in sentences_of(" ".join(words)))
+    scrub = Scrubber(Person(sentences=said_), PSEUDONYMS)
+    others = {str(place): " ".join(words) for place, words in enumerate([*texts, *(own if repeats else ())])}
+    spoken = {name: [word.casefold() for word in WORD.findall(text)] for name, text in others.items()}
+    expected = {
+        name
+        for name, words in spoken.items()
+        if any(tuple(words[at : at + len(one)]) == one for one in said_ for at in range(len(words)))
+    }
+    assert set(scrub.with_sentences(others)) == expected
+    assert {name for name, text in others.items() if scrub.holds_sentence(text)} == expected
+
+
+@pytest.mark.parametrize(("payload", "person"), CASES[:: max(1, len(CASES) // 60)])
+def test_what_is_not_looked_into_would_not_change(payload, person):
+    everything = scrubber_of(person, PSEUDONYMS).concerned
+    all_of_it = Concerned((b"", *everything.needles, *everything.numbers), frozenset())
+    assert forget(payload, person, PSEUDONYMS) == without(
+        payload, *learn(payload, person, PSEUDONYMS, all_of_it), PSEUDONYMS
+    )

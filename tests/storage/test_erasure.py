@@ -10,9 +10,11 @@ import sys
 import time
 from datetime import UTC, datetime
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from connectors.base import Exchange
 from knowarchive.errors import ConflictError
@@ -21,7 +23,7 @@ from pipelines.erasing import erase_posts, finish_erasing
 from pipelines.helpers import Helpers
 from pipelines.understanding import understand
 from storage import schema
-from storage.erasure import Erasure, asked_for, unerased
+from storage.erasure import Erasure, asked_for, redact_payloads, unerased
 from storage.scratch import Scratch, sweep
 from storage.staging import Staging
 from storage.tables import StoredTable
@@ -297,6 +299,31 @@ def test_erasing_any_posts_leaves_every_other_record_as_it_was(generated_archive
         text = before["posts"][uid]["text"]
         if len(text) > 20 and text not in kept:
             assert texts_on_disk(folder / "archive", json.dumps(text)[1:-1]) == []
+
+
+def test_each_payload_of_a_file_is_redacted_once_and_stays_where_it_was(archive):
+    bodies = [page(tweet(KEPT + number, f"{STAYS} {number}")).encode() for number in range(70)]
+    with Staging(archive, now=NOW) as staging:
+        for number, body in enumerate(bodies):
+            payload = Payload(format="x-v2-jsonl", origin=f"page {number}", body=body, items=1)
+            staging.add(understand(payload)[0])
+        staging.finish()
+    [file] = archive.tables["payloads"].files()
+    with archive.tables["payloads"].open_file(file) as source:
+        assert pq.ParquetFile(source).num_row_groups == 3
+    before = [payload for payload, _ in archive.payloads()]
+    asked = []
+    touched = {before[40].payload_id, before[69].payload_id}
+
+    def redact(payload):
+        asked.append(payload.payload_id)
+        return (structs.replace(payload, body=b"{}"), 1) if payload.payload_id in touched else (payload, 0)
+
+    assert redact_payloads(archive, redact) == (2, 1)
+    assert asked == [payload.payload_id for payload in before]
+    after = [payload for payload, _ in archive.payloads()]
+    assert after == [structs.replace(one, body=b"{}") if one.payload_id in touched else one for one in before]
+    assert redact_payloads(archive, lambda payload: (payload, 0)) == (0, 0)
 
 
 def test_files_that_somebody_may_be_writing_are_not_deleted(archive):
