@@ -1,5 +1,6 @@
 """What every page of the site is set in: the frame of the reading room, with what machines are told. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -14,6 +15,7 @@ POLICY = (
     "default-src 'none'; style-src 'self' file:; script-src 'self'; connect-src 'self'; img-src data:; "
     "form-action 'self' file:; base-uri 'none'"
 )
+PACKAGES = ("knowarchive.site", "knowarchive.web")  # whose templates are looked into, first ours
 LONGEST_DESCRIPTION = 200  # characters
 
 
@@ -78,13 +80,19 @@ class Frame:
             if described
             else None,
         }
-        return environment("knowarchive.site", "knowarchive.web").get_template(template).render({**shared, **values})
+        return environment(*PACKAGES).get_template(template).render({**shared, **values})
 
     def absolute(self, page: str) -> str | None:
         """A page's whole address; None where nobody said where the site will stand."""
         if not self.publish.base:
             return None
         return self.publish.base + SitePlaces("").to(page.removesuffix("index.html") if page == "index.html" else page)
+
+
+def compile_templates(names: Iterable[str]) -> None:
+    """Get templates ready that will be needed."""
+    for name in names:
+        environment(*PACKAGES).get_template(name)
 
 
 def title_of(config: Config, chat: str) -> str:

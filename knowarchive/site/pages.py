@@ -56,6 +56,11 @@ class Shelf:
         """Who everybody is, by the names that they have now."""
         return self.catalogue.rows("names")
 
+    @cached_property
+    def link_months(self) -> dict[str, int]:
+        """How many pages were first shared in each month ("2015-05"), the oldest first."""
+        return {row["month"]: row["pages"] for row in self.catalogue.rows("link_months")}
+
     def places(self, page: str, uids: Iterable[str] = ()) -> SitePlaces:
         """Where everything is as seen from a page that shows, or refers to, these posts."""
         wanted = [*dict.fromkeys(uids)]
@@ -294,7 +299,7 @@ def links(shelf: Shelf) -> Page:
 
 def links_of_month(shelf: Shelf, of: str, numbers: Iterable[int] | None = None) -> Iterator[Page]:
     """What was first shared in a month ("2015-05"); of its pages those of some `numbers`, or all."""
-    total = next((row["pages"] for row in shelf.catalogue.rows("link_months") if row["month"] == of), 0)
+    total = shelf.link_months.get(of, 0)
     pages = -(-total // MONTHLY)
     for number in range(1, pages + 1) if numbers is None else sorted(numbers):
         rows = shelf.catalogue.rows("links_of_month", month=of, limit=MONTHLY, offset=(number - 1) * MONTHLY)
@@ -310,10 +315,7 @@ def _links(shelf: Shelf, page: str, rows: Sequence[Any], of: str, total: int, nu
     shared: dict[str, list[Any]] = {}
     for share in shares:
         shared.setdefault(share["page"], []).append((share, spots.get(share["uid"])))
-    months = [
-        (row["month"], places.to(addresses.links_page(row["month"])), row["pages"])
-        for row in catalogue.rows("link_months")
-    ]
+    months = [(month, places.to(addresses.links_page(month)), count) for month, count in shelf.link_months.items()]
     headline = f"Links first shared in {of}" if of else "Links"
     return page, shelf.frame.page(
         "site_links.html",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from knowarchive.config import Config, Publish
+from knowarchive.site.current import checked_since
 from knowarchive.web.catalogue import NOT_FOUND, Judgement
 from knowarchive.web.room import every_post
 from knowarchive.web.wishes import OPTED_OUT, UNCHECKED, Wishes, opted_out
@@ -46,11 +47,6 @@ def read_wishes(archive: Archive, config: Config, now: datetime) -> Wishes:
         StorageError: the archive cannot be read.
     """
     return Wishes(archive.wishes(), opted_out(config), checked_since(config.publish, now))
-
-
-def checked_since(publish: Publish, now: datetime) -> datetime | None:
-    """From when on posts of X must have been seen to be shown; None where that does not matter."""
-    return now - publish.x_age if publish.x == "refreshed" else None
 
 
 def judge(wishes: Wishes, post: IndexedPost) -> Judgement:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from knowarchive.config import Config
-from knowarchive.site import addresses, pages
+from knowarchive.site import addresses, frame, pages
 from knowarchive.site.finding import Found, Segment, write_segment
 from knowarchive.site.folder import read_digests, stage
 from knowarchive.site.frame import Frame
@@ -32,6 +32,10 @@ from transcripts.search.schema import schema
 from transcripts.writers.text import anchor
 
 Written = dict[str, str]  # digests of pages, by their addresses
+TEMPLATES = (
+    "base.html", "bar.html", "head.html", "foot.html", "parts.html", "posts.html", "transcript.html", "session.html",
+    "site_session.html", "question.html", "person.html", "links.html", "site_links.html", "site_pictures.html",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,11 @@ class _Bench:
 
 
 _bench: list[_Bench] = []
+
+
+def get_ready() -> None:
+    """Compile the templates of what is made here, before there is anything to make."""
+    frame.compile_templates(TEMPLATES)
 
 
 def make_sessions(task: Task, wanted: Sequence[tuple[Window, Around]]) -> tuple[dict[str, Written], list[Facts]]:

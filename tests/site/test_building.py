@@ -6,8 +6,10 @@ import pytest
 from msgspec import structs
 
 from knowarchive.model import Account, Link
+from storage.archive import Run
 from tests.archives import at, open_archive, store
-from tests.site.conftest import ADA_M, ADA_X, BEN, CONFIG, GUS, NOW, add, build, make, said, session, tree
+from tests.site.conftest import ADA_M, ADA_X, BEN, CLEO, CONFIG, GUS, NOW, add, build, make, said, session, tree
+from tests.test_imports import loaded
 
 LONG = "An oil lamp that burns and burns, whose wick is trimmed by hand every evening before the guests arrive. "
 
@@ -58,13 +60,22 @@ CHANGES = {
     "a wish": lambda archive: store(
         archive, accounts=[Account(uid=ADA_M["author_uid"], handle="ada@lamps.example", observed_at=at(900), consent="noindex")]
     ),
+    "a run that brought nothing": lambda archive: archive.record(
+        Run(run_id="late", kind="collect", source="x", status="incomplete", chat="lampchat", since=at(-15), until=at(90),
+            started_at=at(900), finished_at=at(901), gaps=("late",))
+    ),
+    "two say that they are one": lambda archive: store(
+        archive,
+        accounts=[Account(uid="x:102", handle="ben", url="https://lamps.example/@cleo", observed_at=at(900)),
+                  Account(uid=CLEO["author_uid"], handle="cleo@lamps.example", url="https://x.com/ben", observed_at=at(900))],
+    ),
     "a wish is taken back": lambda archive: store(
         archive, accounts=[Account(uid=GUS["author_uid"], handle="gus@lamps.example", observed_at=at(900), consent="none")]
     ),
 }  # fmt: skip
 
 
-QUICK = {"a deletion", "a wish"}
+QUICK = {"a deletion", "two say that they are one"}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +90,55 @@ def test_whatever_changes_the_site_is_as_if_made_anew(tmp_path, change):
     after = tree(folder / "site")
     assert after != before
     assert after == whole(folder)
+
+
+@pytest.mark.slow
+def test_change_after_change_the_site_is_as_if_made_anew(tmp_path):
+    folder = make(tmp_path, weeks=2)
+    build(folder)
+    for number, change in enumerate([*CHANGES, *CHANGES]):
+        add(folder, 2 + number) if number % 3 == 1 else CHANGES[change](open_archive(folder))
+        build(folder)
+        after = tree(folder / "site")
+        assert after == whole(folder, f"whole{number}"), change
+        assert not build(folder).changed
+        assert tree(folder / "site") == after
+
+
+def test_that_nothing_changed_is_found_out_without_loading_what_makes_pages(tmp_path):
+    folder = make(tmp_path)
+    build(folder)
+    open_archive(folder).maintain()
+    assert not build(folder).changed  # by the tables, which may be other files now
+    code = (
+        "from datetime import UTC, datetime; from pathlib import Path; from knowarchive.config import load_config; "
+        "from knowarchive.site.building import publish; "
+        "made = publish(load_config(Path('knowarchive.toml').absolute()), Path('site').absolute(), now=datetime(2026, 11, 22, 13, tzinfo=UTC)); "
+        "assert (made.changed, made.sessions, made.people, made.whole) == (0, 1, 3, False), made"
+    )
+    assert loaded(folder, run=code) <= {"dateutil"}
+
+
+def test_a_new_day_changes_the_calendars_and_nothing_else(tmp_path):
+    folder = make(tmp_path)
+    build(folder)
+    later = NOW + timedelta(days=400)
+    published = build(folder, now=later)
+    assert (published.changed, published.whole) == (1, False)
+    assert tree(folder / "site") == whole(folder, now=later)
+
+
+def test_what_publishing_notes_of_itself_changes_nothing(tmp_path):
+    folder = make(tmp_path)
+    build(folder)
+    line = Run(run_id="p", kind="publish", source="site", status="done", started_at=NOW, finished_at=NOW)
+    open_archive(folder).record(line)
+    before = tree(folder / "site")
+    assert not build(folder).changed
+    assert tree(folder / "site") == before
+    CHANGES["a run that brought nothing"](open_archive(folder))
+    assert build(folder).changed
+    assert tree(folder / "site") == whole(folder)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from knowarchive.errors import ConfigError
-from knowarchive.site import building
+from knowarchive.site import current
 from knowarchive.site.folder import LIST, STAGING, SiteError, SiteFolder
 from tests.archives import ROOT
 from tests.site.conftest import CONFIG, add, build, make, tree
@@ -145,4 +145,4 @@ def test_a_build_that_is_killed_leaves_a_site_and_is_gone_on_with(folder):
 
 
 def test_what_decides_how_pages_look_is_part_of_what_is_remembered():
-    assert {"knowarchive.site", "knowarchive.web", "transcripts"} == set(building.CODE)
+    assert {"knowarchive.site", "knowarchive.web", "transcripts"} == set(current.SOURCES)
