@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.search import ROOT, generate
+from knowarchive.web.room import OUTDATED
 
 IMPORTED = 2_000  # posts of each archive that is imported meanwhile
 READY = 1_800  # seconds until the room must have an index
@@ -81,7 +82,7 @@ def measure(config: Path, folder: Path, options: argparse.Namespace) -> dict[str
 
 @contextmanager
 def room(config: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A room that has its index."""
+    """A room whose index is up to date."""
     command = [sys.executable, "-m", "knowarchive", "--config", str(config), "web", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -89,7 +90,7 @@ def room(config: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
             found = re.search(r":(\d+)/", process.stdout.readline())
             assert found is not None, "the room did not open"
             deadline = time.monotonic() + READY
-            while get(connected(int(found[1])), "/")[0] != 200:
+            while not is_ready(*get(connected(int(found[1])), "/")):
                 assert time.monotonic() < deadline, "the index takes too long"
                 time.sleep(0.2)
             yield process, int(found[1])
@@ -162,6 +163,10 @@ def get(connection: http.client.HTTPConnection, page: str) -> tuple[int, bytes]:
     connection.request("GET", page)
     answer = connection.getresponse()
     return answer.status, answer.read()
+
+
+def is_ready(status: int, content: bytes) -> bool:
+    return status == 200 and OUTDATED.encode() not in content
 
 
 def posts_of(port: int) -> int:

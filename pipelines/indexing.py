@@ -7,7 +7,6 @@ stretches of time, each widened until it cuts no session, because a new post can
 import logging
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
@@ -37,8 +36,7 @@ CONTEXT = timedelta(days=31)  # as far back as what a session's posts answer or 
 Stretch = tuple[datetime, datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class Indexed:
+class Indexed(msgspec.Struct, frozen=True):
     """What bringing the index up to date came to. `rebuilt` says why it was built anew, where it was."""
 
     posts: int
@@ -46,13 +44,12 @@ class Indexed:
     rebuilt: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(msgspec.Struct, frozen=True):
     """Of what an index would be the index if it were built now."""
 
     setup: str
     tables: dict[str, int | None]
-    corrections: dict[str, str] = field(default_factory=dict)
+    corrections: dict[str, str] = {}
 
 
 def index_folder(config: Config) -> Path:
@@ -98,7 +95,7 @@ def bring_up_to_date(
     if state is not None and changed is None:
         state, why = None, "the archive's log does not tell what changed"
     work = _Work(archive, config, on_progress)
-    with IndexWriter(folder, state) as writer:
+    with IndexWriter(folder, state, expected=0 if state else archive.size()) as writer:
         if state is None or changed is None:
             count = _build(work, writer)
         else:

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import click
-from click.shell_completion import get_completion_class
 
 from knowarchive.cli import Context
 from knowarchive.errors import KnowarchiveError
@@ -20,6 +19,8 @@ def command(ctx: click.Context, shell: str) -> None:
     For zsh:   knowarchive completion zsh > "${fpath[1]}/_knowarchive"
     For fish:  knowarchive completion fish > ~/.config/fish/completions/knowarchive.fish
     """
+    from click.shell_completion import get_completion_class
+
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(ctx.find_root().command, {}, "knowarchive", "_KNOWARCHIVE_COMPLETE").source())

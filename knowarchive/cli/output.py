@@ -1,11 +1,9 @@
 """Printing: tables for people, JSON for programs, documents into files, and nothing that can talk to a terminal."""
 
 import contextlib
-import json
 import logging
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -44,6 +42,8 @@ class OneLineFormatter(logging.Formatter):
 
 def print_json(value: Any) -> None:
     """Print valid JSON: times end in Z, what no JSON number can be is null, bytes are shown as text."""
+    import json
+
     import msgspec
 
     # Numbers as long as they are: sums of counts are wider than 64 bits in DuckDB
@@ -60,6 +60,8 @@ def print_table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], e
     if not rows:
         tell(empty)
         return
+    from shutil import get_terminal_size
+
     from rich.cells import cell_len
 
     numbers = {key for key in columns if all(isinstance(row.get(key), int | float | Decimal | None) for row in rows)}
@@ -67,7 +69,7 @@ def print_table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], e
     headings = [one_line(heading) for heading in columns.values()]
     right = [key in numbers for key in columns]
     lines = _aligned(headings, cells, right)
-    if sys.stdout and sys.stdout.isatty() and max(map(cell_len, lines)) > shutil.get_terminal_size().columns:
+    if sys.stdout and sys.stdout.isatty() and max(map(cell_len, lines)) > get_terminal_size().columns:
         lines = _folded(headings, cells, right)
     click.echo("\n".join(lines))
 

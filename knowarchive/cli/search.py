@@ -5,7 +5,6 @@ import os
 import sys
 import textwrap
 from datetime import UTC
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -229,10 +228,16 @@ def _passage(passage: "Passage") -> list[str]:
         for segment in passage.segments
     )
     text = f"{'… ' * passage.before}{text.strip()}{' …' * passage.after}"
-    width = min(get_terminal_size().columns, WIDEST) - len(MARGIN)
-    lines = textwrap.wrap(text, max(width, 20), break_on_hyphens=False) if sys.stdout.isatty() else [text]
+    lines = _wrapped(text) if sys.stdout.isatty() else [text]
     on, off = ("\x1b[1;33m", "\x1b[0m") if _colours() else ("", "")
     return [f"{MARGIN}{line.replace(ON, on).replace(OFF, off)}" for line in lines]
+
+
+def _wrapped(text: str) -> list[str]:
+    from shutil import get_terminal_size
+
+    width = min(get_terminal_size().columns, WIDEST) - len(MARGIN)
+    return textwrap.wrap(text, max(width, 20), break_on_hyphens=False)
 
 
 def _spaced(text: str) -> str:

@@ -1,7 +1,9 @@
 """Speaks the Model Context Protocol over standard input and output until the other side closes."""
 
 import asyncio
+import contextlib
 import logging
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -22,7 +24,8 @@ from transcripts.writers.text import clean_line
 log = logging.getLogger("knowarchive.mcp")
 
 PATIENCE = 30.0  # seconds that an assistant waits for an answer
-FIRST_LOOK = 20.0  # of them for the first look at the archive
+FIRST_LOOK = 20.0  # of them until there is something to read
+BRIEFLY = 2.0  # of them until that is what is newest
 AT_ONCE = 4  # answers in the making
 INSTRUCTIONS = (
     "An archive of hashtag chats: communities meet under a hashtag for an hour, a moderator asks Q1, Q2, Q3, people answer on "
@@ -78,7 +81,8 @@ def answer(room: Room, name: str, given: dict[str, Any]) -> types.CallToolResult
     tool = TOOLS.get(name)
     if tool is None:
         return _failed(f"There is no such tool. There are: {', '.join(TOOLS)}")
-    room.looked.wait(FIRST_LOOK)
+    room.shown.wait(FIRST_LOOK)
+    room.looked.wait(BRIEFLY)
     if room.now is None:
         if room.problem is None:
             return _failed(f"The index is being built; {room.seen:,} posts were read so far. Ask again in a minute.")
@@ -98,6 +102,20 @@ def answer(room: Room, name: str, given: dict[str, Any]) -> types.CallToolResult
 
 
 async def _speak(server: Server[Any]) -> None:
+    """Speak until the other side closes, or somebody stops us.
+
+    A signal cancels what is waited for. Raised wherever the loop is, as elsewhere, it would end in one of the library's
+    own tasks.
+    """
+    speaking = asyncio.current_task()
+    assert speaking is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, speaking.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await _answer_all(server)
+
+
+async def _answer_all(server: Server[Any]) -> None:
     lines: Any = read_lines()  # of which the protocol's library asks no more than that
     async with stdio_server(stdin=lines) as (incoming, outgoing):
         await server.run(incoming, outgoing, server.create_initialization_options())

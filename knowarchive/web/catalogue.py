@@ -1,8 +1,8 @@
-"""What the pages count and list: sessions, people, links, who answers whom. Made anew from the search index.
+"""What the pages count and list: sessions, people, links, who answers whom. Counted from the search index.
 
-The reading room's is a SQLite database of the process alone: SQLite keeps it in memory, puts what does not fit into a file
-without a name, and it is gone with the process, so nothing has to be erased from it when somebody is forgotten. The
-site's is a file among what is derived and private, so that only what changed is counted anew.
+It is a SQLite file, so that only what changed is counted anew. The reading room's lies in the process's own scratch folder
+and is gone with it; what changes is changed in a copy, and who reads the one before goes on with that. The site's lies
+among what is derived and private. What somebody said leaves both when it leaves the index.
 """
 
 import sqlite3
@@ -75,12 +75,6 @@ _COUNTED = {
            WHERE session IS NOT NULL AND {} GROUP BY chat, session""",
         "(chat, session) IN (SELECT chat, session FROM touched_sessions)",
     ),
-    "chats": (
-        "TRUE",
-        """SELECT chat, count(*), count(DISTINCT person), count(DISTINCT session), min(posts.at), max(posts.at)
-           FROM filed JOIN posts USING (n) LEFT JOIN accounts ON key = account WHERE {} GROUP BY chat""",
-        "TRUE",
-    ),
     "members": (
         "person IN (SELECT person FROM touched_people)",
         """SELECT chat, person, count(*), count(DISTINCT session), max(posts.at)
@@ -98,6 +92,16 @@ _COUNTED = {
         """SELECT DISTINCT page, chat, person FROM links JOIN posts USING (n) LEFT JOIN filed USING (n)
            LEFT JOIN accounts ON key = account WHERE {}""",
         "page IN (SELECT page FROM touched_pages)",
+    ),
+    "chats": (  # from what was counted before it
+        "TRUE",
+        """SELECT chat, sum(posts), (SELECT count(*) FROM members WHERE members.chat = counted.chat), count(date),
+             min(began), max(ended)
+           FROM (SELECT chat, date, posts, began, ended FROM sessions UNION ALL
+             SELECT chat, NULL, count(*), min(at), max(at) FROM filed JOIN posts USING (n) WHERE session IS NULL GROUP BY chat)
+             AS counted
+           WHERE {} GROUP BY chat""",
+        "TRUE",
     ),
 }  # what is counted: which rows are counted anew where only some are, how, and of which posts
 _TOUCHED = """
@@ -142,8 +146,9 @@ _RENAMED = """(SELECT key FROM accounts LEFT JOIN before USING (key)
 _RENAMED_PEOPLE = f"""
 SELECT person FROM accounts WHERE key IN {_RENAMED} UNION SELECT person FROM before WHERE key IN {_RENAMED}"""
 _TOUCHED_SESSIONS_OF_PEOPLE = """
-INSERT OR IGNORE INTO touched_sessions SELECT DISTINCT chat, session FROM accounts JOIN before USING (key)
-  JOIN posts ON account = key JOIN filed USING (n) WHERE accounts.person <> before.person AND session IS NOT NULL"""
+INSERT OR IGNORE INTO touched_sessions SELECT DISTINCT chat, session FROM posts JOIN filed USING (n)
+  WHERE session IS NOT NULL
+    AND account IN (SELECT key FROM accounts JOIN before USING (key) WHERE accounts.person <> before.person)"""
 _TOUCHED_PAGES_OF_PEOPLE = f"""
 INSERT OR IGNORE INTO touched_pages SELECT DISTINCT page FROM posts JOIN links USING (n) WHERE account IN {_RENAMED}"""
 _TOUCHED_BY_TALK = f"""
@@ -210,17 +215,23 @@ _SQL = {
     "from_oldest": f"SELECT uid, at FROM posts WHERE {_OF_PERSON} ORDER BY at, uid LIMIT :limit OFFSET :offset",
     "is_found": f"SELECT min(is_found) AS is_found FROM posts WHERE {_OF_PERSON}",
     "everybody": "SELECT DISTINCT person FROM accounts ORDER BY person",
-    "segments": "SELECT DISTINCT strftime('%Y-%m', at, 'unixepoch') AS month FROM posts ORDER BY month",
+    "segments": """WITH RECURSIVE found (at) AS (SELECT min(at) FROM posts UNION ALL
+        SELECT (SELECT min(at) FROM posts
+          WHERE at >= CAST(strftime('%s', found.at, 'unixepoch', 'start of month', '+1 month') AS INTEGER))
+        FROM found WHERE at IS NOT NULL)
+      SELECT strftime('%Y-%m', at, 'unixepoch') AS month FROM found WHERE at IS NOT NULL ORDER BY month""",
     "of_session": """SELECT person, min(at) AS at FROM filed JOIN posts USING (n) JOIN accounts ON key = account
       WHERE chat = :chat AND session = :date GROUP BY person""",
     "links_of_session": """SELECT DISTINCT page FROM filed JOIN links USING (n)
       WHERE chat = :chat AND session = :date""",
     "said_between": """SELECT DISTINCT person, page FROM filed JOIN posts USING (n) LEFT JOIN accounts ON key = account
       LEFT JOIN links USING (n) WHERE chat = :chat AND session IS NULL AND strftime('%Y-%m', at, 'unixepoch') = :month""",
-    "places_of_pages": """SELECT month, place FROM (
-        SELECT page, first, strftime('%Y-%m', first, 'unixepoch') AS month,
-          row_number() OVER (PARTITION BY strftime('%Y-%m', first, 'unixepoch') ORDER BY first, page) - 1 AS place FROM pages)
-      WHERE first >= :since OR page IN (SELECT value FROM json_each(:pages))""",
+    "places_of_pages": """WITH
+        dated AS (SELECT page, first, strftime('%Y-%m', first, 'unixepoch') AS month FROM pages),
+        asked AS (SELECT page, month FROM dated WHERE first >= :since OR page IN (SELECT value FROM json_each(:pages)))
+      SELECT month, place FROM asked JOIN (
+        SELECT page, row_number() OVER (PARTITION BY month ORDER BY first, page) - 1 AS place FROM dated
+        WHERE month IN (SELECT month FROM asked)) USING (page)""",
     "findable": "SELECT uid FROM posts WHERE is_found AND at >= :since AND at < :until",
     "unfound": "SELECT count(*) AS total FROM posts WHERE NOT is_found",
     "withheld": """SELECT platform, reason, count(*) AS posts FROM withheld WHERE :chat IS NULL OR chat = :chat
@@ -231,8 +242,10 @@ _SQL = {
       WHERE uid IN (SELECT value FROM json_each(:uids)) ORDER BY filed.rowid""",
     "between": """SELECT uid, strftime('%Y-%m', at, 'unixepoch') AS month, chat FROM filed JOIN posts USING (n)
       WHERE session IS NULL ORDER BY chat, month, at, uid""",
-    "names": f"""SELECT person, count(*) AS posts, min(is_found) AS is_found, {_NAMED.format("accounts")} FROM accounts
-      JOIN posts ON account = key GROUP BY person ORDER BY person""",
+    "names": f"""SELECT person, sum(said) AS posts, {_NAMED.format("accounts")},
+        min(key NOT IN (SELECT account FROM posts WHERE NOT is_found AND account IS NOT NULL)) AS is_found
+      FROM accounts JOIN (SELECT account, count(*) AS said FROM posts GROUP BY account) ON account = key
+      GROUP BY person ORDER BY person""",
     "person": "SELECT person FROM accounts WHERE key = :key",
     "known": "SELECT key FROM accounts WHERE key IN (SELECT value FROM json_each(:keys))",
     "accounts": """SELECT accounts.*, (SELECT count(*) FROM posts WHERE account = key) AS posts FROM accounts
@@ -304,7 +317,7 @@ def build(
     posts: Iterable[IndexedPost],
     join: Callable[[list[Post]], People],
     *,
-    path: Path | None = None,
+    path: Path,
     judge: Callable[[IndexedPost], Judgement] = lambda _: Judgement(),
 ) -> Catalogue:
     """Make the catalogue of posts.
@@ -312,7 +325,7 @@ def build(
     Args:
         posts: each once.
         join: says which accounts are one person's; given one post of each account.
-        path: a file to keep it in, made anew; in memory by default.
+        path: the file, which is not there yet.
         judge: says which posts are held back; all are in it by default.
     """
     database = _open(path)
@@ -395,8 +408,8 @@ def amend(
     return found
 
 
-def _open(path: Path | None) -> sqlite3.Connection:
-    database = sqlite3.connect(path or "", check_same_thread=False, isolation_level=None)
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     database.row_factory = sqlite3.Row
     database.executescript("PRAGMA synchronous = OFF; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY")
     return database

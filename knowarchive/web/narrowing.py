@@ -1,7 +1,9 @@
 """A search's facets as links that narrow it, and its conditions as links that take them off. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from knowarchive.web.places import search_page
 from transcripts.search.language import Query, ask
@@ -50,6 +52,6 @@ def conditions(query: Query, sort: str) -> list[tuple[str, str]]:
         (one.reading, search_page(rest.reading, sort=sort))
         for group in query.groups
         if any(term.kind in {"filter", "time"} for term in group)
-        for one in [replace(query, groups=(group,))]
-        for rest in [replace(query, groups=tuple(other for other in query.groups if other is not group))]
+        for one in [structs.replace(query, groups=(group,))]
+        for rest in [structs.replace(query, groups=tuple(other for other in query.groups if other is not group))]
     ]

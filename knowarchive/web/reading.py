@@ -1,7 +1,7 @@
 """What can be read at a moment, whoever asks: pages, the API, assistants. What must not be read is left out here, once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -35,15 +35,16 @@ class Snapshot:
     """The index and the catalogue that was made from it: they do not change, a newer snapshot takes their place.
 
     Where others than the owner read, `heeded` is what people declared, `hidden` the posts that are not shown for it, and
-    `left_out` those that no search may find although they do not say so themselves.
+    `unfound` those that no search may find although they do not say so themselves: times by uid, in seconds since 1970.
     """
 
     index: SearchIndex
     catalogue: Catalogue
     transcripts: dict[tuple[str, str], Transcript] = field(default_factory=dict)
     heeded: Wishes | None = None
-    hidden: frozenset[str] = frozenset()
-    left_out: "tantivy.Query | None" = None
+    hidden: Mapping[str, int] = field(default_factory=dict)
+    unfound: Mapping[str, int] = field(default_factory=dict)
+    left_out: "tantivy.Query | None" = None  # of a search, for that
     answers: dict[object, object] = field(default_factory=dict)  # that were given of it
 
     def post(self, uid: str) -> IndexedPost:
@@ -73,7 +74,7 @@ class Snapshot:
         allowed = wishes.findable(query) if self.heeded else query
         found = search(self.index, allowed, sort=sort, page=page, limit=limit, without=self.left_out)
         hits = tuple(structs.replace(hit, post=self._shown(hit.post)) for hit in found.hits)
-        return replace(found, query=query, hits=hits)
+        return structs.replace(found, query=query, hits=hits)
 
     def conversation(self, uid: str) -> "Conversation":
         """The whole reply tree that a post is part of.
@@ -101,7 +102,7 @@ class Snapshot:
             unwanted = post.reply_to in self.hidden or self.heeded.of_account(post.platform, uid, handle)
             answers = None if unwanted else answers
         above, quoted = (
-            wishes.placeholder(uid) if uid in self.hidden else uid for uid in (post.reply_to, post.quote_of)
+            wishes.placeholder(uid) if uid and uid in self.hidden else uid for uid in (post.reply_to, post.quote_of)
         )
         return structs.replace(post, answers=answers, reply_to=above, quote_of=quoted)
 

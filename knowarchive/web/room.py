@@ -5,16 +5,19 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING
 
 from knowarchive.config import Config
 from knowarchive.errors import ConflictError, KnowarchiveError, StoppedError, UsageError
 from knowarchive.model import Account, Post
 from knowarchive.web import catalogue, wishes
-from knowarchive.web.catalogue import Judgement
+from knowarchive.web.catalogue import Catalogue, Judgement
 from knowarchive.web.reading import Snapshot
 from knowarchive.web.wishes import Wishes
 from pipelines.indexing import bring_up_to_date, index_folder, is_current
@@ -26,8 +29,8 @@ from transcripts.build import build_transcript
 from transcripts.identities import join_accounts
 from transcripts.model import Transcript
 from transcripts.people import People
-from transcripts.search.index import SearchIndex, open_index, read_state
-from transcripts.search.posts import IndexedPost
+from transcripts.search.index import SearchIndex, Stretch, open_index, read_state, touched_since
+from transcripts.search.posts import IndexedPost, seconds
 from transcripts.search.schema import schema
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ STRETCHES = 64  # in which all posts are read, so that few are in memory
 MANY = 1_000  # posts between two looks at whether the room is still open
 MOST_AT_ONCE = 2_000_000  # posts of one stretch
 THREAD = "reading-room"
+OUTDATED = "The archive changed, and the index is being brought up to date; what is newest may be missing."
 ENDING = 3.0  # seconds that are waited for work to be left off
 KEPT = 16  # transcripts in memory
 
@@ -57,10 +61,13 @@ class Room:
         self.config, self.public = config, public
         self.archive = Archive(config.archive_url, config.state_dir)
         self.now: Snapshot | None = None
-        self.looked = threading.Event()  # once, to the end: only then is there a word on what is missing
+        self.shown = threading.Event()  # there is something to read, or a word on why there is not
+        self.looked = threading.Event()  # once, to the end: what is shown is what is newest, as far as that can be
         self._profiles: int | None = None  # the version of the accounts whose wishes are heeded
         self.problem: str | None = None  # why what is shown may be old, or why there is nothing yet
         self.seen = 0  # posts, while an index is built
+        self._catalogue: Path | None = None  # of the present snapshot
+        self._files = count()
         self._reading = threading.Lock()  # one transcript at a time: each takes the whole processor
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._keep_up, name=THREAD, daemon=True)
@@ -78,7 +85,7 @@ class Room:
         return "What is newest may be missing." if problem and self.public else problem
 
     def refresh(self) -> None:
-        """Bring the index up to date if it is not, and show what it holds.
+        """Bring the index up to date if it is not, and show what it holds; an old one is shown until that is done.
 
         What went wrong stays in `problem` until a look has come to its end without it.
         """
@@ -88,10 +95,17 @@ class Room:
         if self.now and is_heeded and is_current(self.config) and read_state(folder) == self.now.index.state:
             self.problem = None
             return
+        if self.now is None and not is_current(self.config) and (old := _open_old(folder)):
+            self._show(old, profiles)
+            self.problem = OUTDATED
         index, problem = self._updated(folder)
         if index and (self.now is None or not is_heeded or index.state != self.now.index.state):
-            self.now, self._profiles = self._snapshot(index), profiles
+            self._show(index, profiles)
         self.problem = problem
+
+    def _show(self, index: SearchIndex, profiles: int | None) -> None:
+        self.now, self._profiles = self._snapshot(index), profiles
+        self.shown.set()
 
     def _updated(self, folder: Path) -> tuple[SearchIndex | None, str | None]:
         """The index, in step with the archive where that can be, else as it is; and why it is not in step."""
@@ -147,25 +161,53 @@ class Room:
         return build_transcript(wishes.heeded(session, now.heeded) if now.heeded else session, corrections)
 
     def _snapshot(self, index: SearchIndex) -> Snapshot:
-        if not self.public:
-            return Snapshot(index, catalogue.build(self._every_post(index), self._join))
+        """What an index holds. Of what is the same as in the present snapshot nothing is read again."""
         from tantivy import Query
 
-        heeded = Wishes(self.archive.wishes(), wishes.opted_out(self.config))
-        hidden: set[str] = set()
-        unsaid: list[str] = []  # what may not be found, although the index does not know
+        before = self.now
+        heeded = Wishes(self.archive.wishes(), wishes.opted_out(self.config)) if self.public else None
+        is_alike = before is not None and before.heeded == heeded
+        touched = touched_since(before.index.state, index.state) if before and is_alike else None
+        hidden: dict[str, int] = {}
+        unfound: dict[str, int] = {}
+        if before and touched is not None:
+            hidden |= _outside(before.hidden, touched)
+            unfound |= _outside(before.unfound, touched)
 
         def judge(post: IndexedPost) -> Judgement:
+            if heeded is None:
+                return Judgement()
             withheld, is_found = heeded.against(post), heeded.may_be_found(post)
             if withheld:
-                hidden.add(post.uid)
+                hidden[post.uid] = seconds(post.created_at)
             if (withheld or not is_found) and not wishes.tells(post.consent):
-                unsaid.append(post.uid)
+                unfound[post.uid] = seconds(post.created_at)
             return Judgement(withheld, is_found)
 
-        made = catalogue.build(self._every_post(index), self._join, judge=judge)
-        left_out = Query.term_set_query(schema(), "uid", unsaid) if unsaid else None
-        return Snapshot(index, made, heeded=heeded, hidden=frozenset(hidden), left_out=left_out)
+        made = self._counted(index, touched, judge)
+        left_out = Query.term_set_query(schema(), "uid", [*unfound]) if unfound else None
+        return Snapshot(index, made, heeded=heeded, hidden=hidden, unfound=unfound, left_out=left_out)
+
+    def _counted(
+        self, index: SearchIndex, touched: list[Stretch] | None, judge: Callable[[IndexedPost], Judgement]
+    ) -> Catalogue:
+        """The catalogue of an index: the present one with what was touched counted anew, beside it; else made anew."""
+        path = self.archive.scratch() / f"catalogue-{next(self._files)}.sqlite"
+        try:
+            if self._catalogue is None or touched is None:
+                made = catalogue.build(self._checking(every_post(index)), self._join, path=path, judge=judge)
+            else:
+                copyfile(self._catalogue, path)
+                posts = (post for since, until in touched for post in posts_between(index, since, until))
+                stretches = [(moment(since), moment(until)) for since, until in touched]
+                catalogue.amend(path, stretches, self._checking(posts), self._join, judge)
+                made = catalogue.read(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        weakref.finalize(made, path.unlink, missing_ok=True)  # when nobody reads it any more
+        self._catalogue = path
+        return made
 
     def _join(self, posts: list[Post]) -> People:
         accounts: dict[str, Account] = {}
@@ -179,8 +221,9 @@ class Room:
         self._check_open()
         self.seen = posts
 
-    def _every_post(self, index: SearchIndex) -> Iterator[IndexedPost]:
-        for number, post in enumerate(every_post(index)):
+    def _checking(self, posts: Iterable[IndexedPost]) -> Iterator[IndexedPost]:
+        """Posts as they come, as long as the room is open."""
+        for number, post in enumerate(posts):
             if number % MANY == 0:
                 self._check_open()
             yield post
@@ -200,6 +243,7 @@ class Room:
             except Exception:
                 log.exception("the reading room could not be refreshed")
                 self.problem = "The archive could not be read; the log says more."
+            self.shown.set()
             self.looked.set()
             self._stopped.wait(LOOK)
 
@@ -217,7 +261,7 @@ def leave() -> None:
 
 def every_post(index: SearchIndex) -> Iterator[IndexedPost]:
     """All posts of an index, a stretch of time in memory at once."""
-    from tantivy import FieldType, Order, Query
+    from tantivy import Order, Query
 
     def edge(order: "tantivy.Order") -> int | None:
         hits = index.searcher.search(Query.all_query(), 1, count=False, order_by_field="created", order=order).hits
@@ -228,8 +272,28 @@ def every_post(index: SearchIndex) -> Iterator[IndexedPost]:
         return
     stride = (last - first) // STRETCHES + 1
     for start in range(first, last + 1, stride):
-        within = Query.range_query(schema(), "created", FieldType.Integer, start, start + stride, include_upper=False)
-        yield from index.find(within, MOST_AT_ONCE)
+        yield from posts_between(index, start, start + stride)
+
+
+def posts_between(index: SearchIndex, since: int, until: int) -> list[IndexedPost]:
+    """The posts of an index of since <= created_at < until, as the index counts time."""
+    from tantivy import FieldType, Query
+
+    within = Query.range_query(schema(), "created", FieldType.Integer, since, until, include_upper=False)
+    return index.find(within, MOST_AT_ONCE)
+
+
+def _open_old(folder: Path) -> SearchIndex | None:
+    """The index as it is; None where there is none to read."""
+    try:
+        return open_index(folder)
+    except KnowarchiveError:  # damaged: it is built anew
+        return None
+
+
+def _outside(times: Mapping[str, int], stretches: list[Stretch]) -> dict[str, int]:
+    """What of some times lies in none of some stretches."""
+    return {uid: at for uid, at in times.items() if not any(since <= at < until for since, until in stretches)}
 
 
 def moment(at: int) -> datetime:

@@ -1,6 +1,7 @@
 """Serves the reading room over HTTP until it is told to stop."""
 
 import socket
+import sys
 from collections.abc import Callable, Collection
 from ipaddress import ip_address
 
@@ -12,6 +13,7 @@ from knowarchive.web.app import build_app
 from knowarchive.web.room import Room
 
 CONNECTIONS = 200  # at once
+TURN = 0.0005  # seconds that the thread which keeps up with the archive may hold up those that answer
 LONGEST_HEAD = 256 * 1024  # bytes of a request's head that are read, so that what is too long can be told so
 
 
@@ -56,6 +58,7 @@ def serve(
     on_ready: Callable[[], None],
 ) -> None:
     """Answer requests at an open socket until a signal says stop; to those who show a token, if there is one."""
+    sys.setswitchinterval(TURN)
     server = make_server(Room(config, public=not is_loopback(str(opened.getsockname()[0]))), names, token)
     on_ready()
     server.run(sockets=[opened])

@@ -161,7 +161,8 @@ def test_searching_loads_nothing_of_the_archive_while_the_index_is_current(index
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["total"] == 6
-    assert HEAVY & set(done.stderr.split()) == set()
+    slow = {"dataclasses", "shutil"}  # each takes as long to load as some searches, and was once loaded for nothing
+    assert (HEAVY | slow) & set(done.stderr.split()) == set()
 
 
 def test_state_that_cannot_be_written_is_one_line(demo, run):

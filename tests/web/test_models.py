@@ -68,7 +68,7 @@ def test_facets_lead_to_the_query_with_one_more_condition():
 
 
 @pytest.fixture
-def made():
+def made(tmp_path):
     """The catalogue of a small chat in which two accounts are one person's."""
     filed = (Filed("lampchat", "2015-03-10", "Q1", "answer"),)
     posts = [
@@ -79,7 +79,11 @@ def made():
         indexed(5, 4, author_uid="x:12", author_handle="ben", links=(("http://example.org/a?utm_source=x", None),)),
         indexed(6, 5, deleted=True, filed=filed),
     ]
-    return catalogue.build(iter(posts), lambda _posts: People({"x:13": "x:11"}, {"x:11": "Ada Wick"}, {}))
+    return catalogue.build(
+        iter(posts),
+        lambda _posts: People({"x:13": "x:11"}, {"x:11": "Ada Wick"}, {}),
+        path=tmp_path / "catalogue.sqlite",
+    )
 
 
 def test_the_catalogue_counts_people_not_accounts(made):
@@ -105,9 +109,9 @@ def test_two_spellings_of_a_page_are_one_link_of_both_who_shared_it(made):
     assert made.one("count_links", **{**choice, "host": "ample.org"})["total"] == 0
 
 
-def test_a_circle_of_replies_ends():
+def test_a_circle_of_replies_ends(tmp_path):
     posts = [indexed(1, 0, reply_to="x:2"), indexed(2, 1, reply_to="x:1"), indexed(3, 1, reply_to="x:3")]
-    made = catalogue.build(posts, lambda _posts: People())
+    made = catalogue.build(posts, lambda _posts: People(), path=tmp_path / "catalogue.sqlite")
     for uid in ("x:1", "x:2", "x:3"):
         root = made.one("above", uid=uid, longest=200)["uid"]
         assert uid in {row["uid"] for row in made.rows("below", uid=root, limit=500)}

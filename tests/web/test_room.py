@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -10,8 +11,9 @@ import pytest
 from knowarchive.config import load_config
 from knowarchive.errors import StoppedError
 from knowarchive.model import Account, Link
-from knowarchive.web import answering
-from knowarchive.web.room import Room, every_post
+from knowarchive.web import answering, catalogue
+from knowarchive.web import room as rooms
+from knowarchive.web.room import OUTDATED, Room, every_post
 from pipelines.indexing import bring_up_to_date, index_folder
 from tests.archives import at, open_archive, store
 from tests.web.conftest import CONFIG, DATE, ODD, posts, said, served
@@ -66,6 +68,105 @@ def test_new_posts_are_there_after_a_look(own):
     with served(room) as client:
         assert client.get("/api/search?q=torch").json()["total"] == 1
         assert "a torch, at last" in client.get(f"/chats/lampchat/{DATE}").text
+
+
+def counted(room):
+    """All that the catalogue counts, whatever the numbers that it gives its rows."""
+    now = room.now
+    choice = {"chat": None, "host": None, "person": None, "since": None}
+    found = {
+        name: [tuple(row) for row in now.catalogue.rows(name, **values)]
+        for name, values in {
+            "chats": {},
+            "sessions": {"chat": None, "limit": 99, "offset": 0},
+            "members": {"chat": "lampchat", "limit": 99},
+            "links": {**choice, "limit": 99, "offset": 0},
+            "tags": {"lately": 1 << 40, "limit": 99},
+            "withheld": {"chat": None},
+            "extent": {},
+            "keys": {},
+        }.items()
+    }
+    for key, person in found["keys"]:
+        for name in ("said", "addressed"):
+            rows = now.catalogue.rows(name, person=person, limit=999, offset=0)
+            found[name, key] = [row["uid"] for row in rows]
+    return {name: sorted(rows, key=repr) for name, rows in found.items()}, dict(now.hidden), dict(now.unfound)
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_what_changed_is_counted_anew_and_nothing_else_is_read(own, public, monkeypatch):
+    (own / "knowarchive.toml").write_text(CONFIG + '\n[publish]\nopt_out = ["x:quiet"]\n')
+    room = open_room(own, public=public)
+    before, was = room.now, counted(room)
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogue, "build", None)
+        more = [
+            said("x:900", 26, "A2: a torch", author_handle="eve", links=(Link("https://example.org/torch", "T"),)),
+            said("x:901", 27, "A2: unspeakable sparks", author_uid="x:105", author_handle="Quiet"),
+            said("x:902", 28, "A2: see above", reply_to="x:900", author_uid="x:101", author_handle="ada"),
+        ]
+        store(open_archive(own), more, chat="lampchat")
+        room.refresh()
+        store(open_archive(own), [said("x:6", 21, None, deleted_at=at(55))], rank=40, chat="lampchat", now=at(700))
+        room.refresh()
+        elsewhen = said("x:903", 20 * 1440, "a lamp, long after #lampchat", author_uid="x:101", author_handle="ada")
+        store(open_archive(own), [elsewhen], chat="lampchat", now=at(800))
+        bring_up_to_date(open_archive(own), room.config)  # by another process, more than once between two looks
+        for number in (904, 905):
+            store(
+                open_archive(own), [said(f"x:{number}", 30, "A2: a match, never", consent="noarchive")], chat="lampchat"
+            )
+            bring_up_to_date(open_archive(own), room.config)
+        room.refresh()
+    assert counted(room) == counted(open_room(own, public=public))
+    assert counted(room) != was
+    room.now, after = before, room.now
+    assert counted(room) == was  # who reads it still reads the same
+    assert len(list(room.archive.scratch().glob("*.sqlite"))) == 2
+    room.now = before = after
+    assert len(list(room.archive.scratch().glob("*.sqlite"))) == 1
+
+
+def test_what_somebody_declares_of_all_their_posts_is_heeded_in_all_of_them(own):
+    room = open_room(own, public=True)
+    wish = Account(uid="x:102", handle="ben", observed_at=at(600), consent="noarchive")
+    store(open_archive(own), accounts=[wish])
+    room.refresh()
+    assert counted(room) == counted(open_room(own, public=True))
+    assert len(room.now.hidden) > 40
+
+
+@contextmanager
+def held_up(monkeypatch):
+    """An index that is brought up to date only when this ends."""
+    go = threading.Event()
+
+    def wait(*given, **options):
+        assert go.wait(30)
+        return bring_up_to_date(*given, **options)
+
+    monkeypatch.setattr(rooms, "bring_up_to_date", wait)
+    try:
+        yield
+    finally:
+        go.set()
+
+
+def test_an_outdated_index_is_shown_until_it_is_brought_up_to_date(own, monkeypatch):
+    open_room(own)
+    store(open_archive(own), [said("x:900", 26, "A2: a torch", author_handle="eve")], chat="lampchat")
+    room = Room(load_config(own / "knowarchive.toml"))
+    with served(room, wait=False) as client:
+        with held_up(monkeypatch):
+            assert room.shown.wait(30)
+            assert client.get("/api/search?q=burns").json()["total"] == 45
+            assert client.get("/api/search?q=torch").json()["total"] == 0
+            assert OUTDATED in client.get("/").text
+            assert not room.looked.is_set()
+        assert room.looked.wait(30)
+        assert client.get("/api/search?q=torch").json()["total"] == 1
+        assert OUTDATED not in client.get("/").text
 
 
 def test_readers_are_answered_while_the_index_is_built_anew(own):

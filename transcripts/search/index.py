@@ -7,10 +7,10 @@ written after what it describes, so that work that was cut short is done again, 
 import contextlib
 import fcntl
 import os
-import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -27,9 +27,16 @@ if TYPE_CHECKING:
 STATE = "state.json"
 ERASING = "erasing"  # lies beside it from before something is erased until nothing is left of it on the disk
 HEAP = 64_000_000  # bytes that the writer fills before it writes a segment
+MERGED = 8  # segments of about the same size, which tantivy then makes one of
+PART = 18_000  # posts of which a new index writes a segment, at most; as many as `HEAP` holds
 THREADS = 1  # each writes segments of its own; one keeps up with what Python can give it
 SHORTEST = 2  # letters that all forms of a word begin with
 MOST_FORMS = 16  # of a word; the most frequent
+REMEMBERED = 8  # changes, of which it is known what they touched
+LOOKED_UP = 1 << 14  # words of which what was looked up is remembered
+
+
+Stretch = tuple[int, int]  # of time: since and until, as `seconds` counts
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +49,27 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     windows: dict[str, list[tuple[str, str, str]]] = {}  # of chats without a schedule: label, opens, closes
     languages: tuple[str, ...] = ()  # by whose rules posts are stemmed
     posts: int = 0
+    changes: int = 0  # since it was built
+    touched: tuple[tuple[Stretch, ...], ...] = ()  # by the latest of these, the last one last
     code: int = CODE
+
+
+def touched_since(before: State, now: State) -> list[Stretch] | None:
+    """The stretches of time in which an index may hold other posts than it did, in order and apart.
+
+    Returns:
+        None where it does not tell, so that all may be different.
+    """
+    new = now.changes - before.changes
+    if now.folder != before.folder or not 0 <= new <= len(now.touched):
+        return None
+    apart: list[Stretch] = []
+    for since, until in sorted(stretch for change in now.touched[len(now.touched) - new :] for stretch in change):
+        if apart and since <= apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(until, apart[-1][1]))
+        else:
+            apart.append((since, until))
+    return apart
 
 
 class SearchIndex:
@@ -57,37 +84,27 @@ class SearchIndex:
                 raise StorageError(f"{folder}: the search index is damaged; build it with: knowarchive index --rebuild")
             self._index = Index.open(str(folder / state.folder))
             self.searcher = self._index.searcher()
-        self._forms: dict[str, frozenset[str]] = {}
+        # What was looked up is remembered: it does not change as long as the index is open.
+        self._forms = lru_cache(LOOKED_UP)(partial(_forms, self.searcher, state.languages))
+        self._frequency = lru_cache(LOOKED_UP)(self.searcher.doc_freq)
         self._names: dict[tuple[str, int], str] = {}
 
     def forms(self, word: str) -> frozenset[str]:
         """The other words of the index that have a word's stem in any language that its posts are in."""
-        if word not in self._forms:
-            found = {
-                other: count
-                for language in self.state.languages
-                for stem in (words.stem(word, language),)
-                for other, count in self._beginning(stem[: max(SHORTEST, len(stem) - 1)])
-                if other != word and words.stem(other, language) == stem
-            }
-            self._forms[word] = frozenset(sorted(found, key=lambda one: (-found[one], one))[:MOST_FORMS])
-        return self._forms[word]
+        return self._forms(word)
 
     def holds(self, field: str, value: str | int) -> bool:
         """Whether any post has a value in a field."""
-        return self.searcher.doc_freq(field, value) > 0
+        return self._frequency(field, value) > 0
 
-    def name(self, facet: str, numbered: int) -> str:
-        """The name that a number of a facet stands for, read from a post that has it."""
-        if (facet, numbered) not in self._names:
+    def name(self, counted: str, numbered: int) -> str:
+        """The name that a number of a field that is counted stands for, read from a post that has it."""
+        if (counted, numbered) not in self._names:
             from tantivy import Query
 
-            [post] = self.find(Query.term_query(schema(), facet, numbered), 1)
-            self._names[facet, numbered] = next(one for one in names_of(post, facet) if number(one) == numbered)
-        return self._names[facet, numbered]
-
-    def _beginning(self, beginning: str) -> list[tuple[str, int]]:
-        return self.searcher.terms_with_prefix("words", beginning)
+            [post] = self.find(Query.term_query(schema(), counted, numbered), 1)
+            self._names[counted, numbered] = next(one for one in names_of(post, counted) if number(one) == numbered)
+        return self._names[counted, numbered]
 
     def post(self, address: "tantivy.DocAddress") -> IndexedPost:
         """Read a post where a search found it."""
@@ -99,6 +116,17 @@ class SearchIndex:
     def find(self, query: "tantivy.Query", limit: int) -> list[IndexedPost]:
         """Posts that fit a query, at most `limit`, in no order that matters."""
         return [self.post(address) for _, address in self.searcher.search(query, limit, count=False).hits]
+
+
+def _forms(searcher: "tantivy.Searcher", languages: Iterable[str], word: str) -> frozenset[str]:
+    found = {
+        other: count
+        for language in languages
+        for stem in (words.stem(word, language),)
+        for other, count in searcher.terms_with_prefix("words", stem[: max(SHORTEST, len(stem) - 1)])
+        if other != word and words.stem(other, language) == stem
+    }
+    return frozenset(sorted(found, key=lambda one: (-found[one], one))[:MOST_FORMS])
 
 
 def read_state(folder: Path) -> State | None:
@@ -136,15 +164,19 @@ class IndexWriter:
     Args:
         folder: of the index; made for its owner alone.
         state: of the index to change; without one, a new index is written.
+        expected: how many posts a new index will hold, about. It is written in as many equal parts as in the end become
+            one: each segment is searched by itself, which takes longer than what is found in it.
 
     Raises:
         ConflictError: another process is writing it.
         StorageError: the folder cannot be written, or the index to change is damaged.
     """
 
-    def __init__(self, folder: Path, state: State | None = None) -> None:
+    def __init__(self, folder: Path, state: State | None = None, expected: int = 0) -> None:
         self.folder, self.state = folder, state
+        self._part, self._written = _part(expected), 0
         self.languages = set(state.languages if state else ())
+        self._touched: list[Stretch] = []
         self._erased = False
 
     def __enter__(self) -> Self:
@@ -175,6 +207,9 @@ class IndexWriter:
             for post in posts:
                 self.languages.add(words.stemmer_of(post.lang))
                 self._writer.add_document(document(post))
+                self._written += 1
+                if self._written % self._part == 0:
+                    self._writer.commit()
 
     def replace(self, since: datetime, until: datetime, posts: Iterable[IndexedPost]) -> int:
         """Let the index hold these posts, and no others, of since <= created_at < until; returns how many it changed.
@@ -198,6 +233,8 @@ class IndexWriter:
             for uid in there:
                 self._erased = True
                 self._writer.delete_documents_by_term("uid", uid)
+        if changed or there:
+            self._touched.append((seconds(since), seconds(until)))
         return changed + len(there)
 
     def finish(self, *, setup: str, tables: Mapping[str, int | None], purge: bool = True, **known: object) -> State:
@@ -215,12 +252,16 @@ class IndexWriter:
                 (self.folder / ERASING).unlink()
             self._index.reload()
             posts = self._index.searcher().num_docs
+        before = self.state
+        touched = (*(before.touched if before else ()), *([tuple(self._touched)] if self._touched else ()))
         state = State(
             folder=self._name,
             setup=setup,
             tables=dict(tables),
             languages=tuple(sorted(self.languages)),
             posts=posts,
+            changes=(before.changes if before else 0) + bool(self._touched),
+            touched=touched[-REMEMBERED:],
             **known,  # type: ignore[arg-type]
         )
         draft = self.folder / f".{STATE}.part"
@@ -231,7 +272,7 @@ class IndexWriter:
         draft.replace(self.folder / STATE)
         for other in self.folder.iterdir():
             if other.is_dir() and other.name != self._name:
-                shutil.rmtree(other, ignore_errors=True)
+                _remove(other)
         self.state = state
         return state
 
@@ -295,8 +336,22 @@ class IndexWriter:
         self._writer = self._reader = self._index = None  # type: ignore[assignment]
         state = read_state(self.folder)
         if hasattr(self, "_name") and (state is None or state.folder != self._name) and self.state is None:
-            shutil.rmtree(self.folder / self._name, ignore_errors=True)
+            _remove(self.folder / self._name)
         os.close(self._lock)
+
+
+def _part(expected: int) -> int:
+    """Of how many posts the segments of a new index are, so that as many as tantivy merges are of one size."""
+    parts = 1
+    while parts * PART < expected:
+        parts *= MERGED
+    return -(-expected // parts) if parts > 1 else PART
+
+
+def _remove(folder: Path) -> None:
+    from shutil import rmtree
+
+    rmtree(folder, ignore_errors=True)
 
 
 def _lock(folder: Path) -> int:

@@ -7,7 +7,6 @@ with a note. Reading takes time in proportion to the length, which is limited.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Literal
 
@@ -31,8 +30,7 @@ class Term(msgspec.Struct, frozen=True):
     shown: str = ""  # how it is said back
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """Groups of alternatives: one of each group must hold. `notes` say what was read otherwise than typed."""
 
     groups: tuple[tuple[Term, ...], ...]

@@ -1,25 +1,24 @@
 """Ask an index: the posts that fit best, what of them was meant, and how all that fit are spread."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
+from msgspec import structs
+from tantivy import DocAddress, FieldType, Occur, Order
+from tantivy import Query as Compiled
 
 from transcripts.search.compiling import allowed_typos, compile_query, says_words
 from transcripts.search.highlighting import Passage, mark, marker
 from transcripts.search.index import SearchIndex
 from transcripts.search.language import Query
 from transcripts.search.posts import Filed, IndexedPost, number
-from transcripts.search.schema import FACETS, NUMBERED, schema
-
-if TYPE_CHECKING:
-    import tantivy
-    from tantivy import DocAddress
+from transcripts.search.schema import COUNTED, FACETS, schema
 
 DEEPEST = 10_000  # posts down the list that can be reached; who looks for more narrows the query
 LARGEST_PAGE = 1_000
 VALUES = 10  # of a facet
+ASPECTS = 5_000  # of an archive, which are counted together; there are as many as chats, years, networks and questions
 SAME = 2 * 86_400  # seconds within which equal texts are one post on several networks, and not one said again
 REPLIES = 50  # that are read of those to one post
 
@@ -39,8 +38,7 @@ class Hit(msgspec.Struct, frozen=True):
     also: tuple[IndexedPost, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(msgspec.Struct, frozen=True):
     """What a search found.
 
     `total` counts posts, those folded into others included. `facets` are, by name, values with their counts, the most
@@ -73,7 +71,7 @@ def search(
     page: int = 1,
     limit: int = 10,
     facets: bool = True,
-    without: "tantivy.Query | None" = None,
+    without: Compiled | None = None,
 ) -> Results:
     """Find the posts that fit a query.
 
@@ -109,21 +107,18 @@ def search(
         hits.append(Hit(post, score, mark(post.text or "", sequences), filed, tuple(also)))
     if forgiven:
         notes += _say_forgiven(index, query, forgiven, hits)
-    spread = index.searcher.aggregate(compiled, _FACETS_ASKED) if facets else {}
-    counted = {name: tuple(_values(index, name, found["buckets"])) for name, found in spread.items()}
-    return Results(query, total, tuple(hits), counted, sort, page, pages, tuple(notes))
+    spread = _spread(index, compiled) if facets else {}
+    return Results(query, total, tuple(hits), spread, sort, page, pages, tuple(notes))
 
 
 def around(index: SearchIndex, hits: Sequence[Hit]) -> dict[str, Around]:
     """The conversation around each hit, by uid. Whose conversation is long is cut short."""
-    from tantivy import FieldType, Query
-
     above = sorted({hit.post.reply_to for hit in hits if hit.post.reply_to})
-    parents = {post.uid: post for post in index.find(Query.term_set_query(schema(), "uid", above), len(above) or 1)}
+    parents = {post.uid: post for post in index.find(Compiled.term_set_query(schema(), "uid", above), len(above) or 1)}
     replies: dict[str, list[IndexedPost]] = {hit.post.uid: [] for hit in hits}
     for uid, found in replies.items():
         place = number(uid)
-        answering = Query.range_query(schema(), "parent", FieldType.Integer, place, place)
+        answering = Compiled.range_query(schema(), "parent", FieldType.Integer, place, place)
         found += [post for post in index.find(answering, REPLIES) if post.reply_to == uid]
     return {
         hit.post.uid: Around(
@@ -134,21 +129,19 @@ def around(index: SearchIndex, hits: Sequence[Hit]) -> dict[str, Around]:
     }
 
 
-_FACETS_ASKED: dict[str, object] = {name: {"terms": {"field": name, "size": VALUES}} for name in FACETS}
+_COUNTS: dict[str, object] = {
+    name: {"terms": {"field": name, "size": ASPECTS if name == "aspect" else VALUES}} for name in COUNTED
+}
 
 
-def _except(compiled: "tantivy.Query", without: "tantivy.Query | None") -> "tantivy.Query":
-    from tantivy import Occur, Query
-
-    return Query.boolean_query([(Occur.Must, compiled), (Occur.MustNot, without)]) if without else compiled
+def _except(compiled: Compiled, without: Compiled | None) -> Compiled:
+    return Compiled.boolean_query([(Occur.Must, compiled), (Occur.MustNot, without)]) if without else compiled
 
 
 def _folded(
-    index: SearchIndex, compiled: "tantivy.Query", sort: Sort, wanted: int
-) -> "tuple[list[tuple[float | None, list[DocAddress]]], int]":
+    index: SearchIndex, compiled: Compiled, sort: Sort, wanted: int
+) -> tuple[list[tuple[float | None, list[DocAddress]]], int]:
     """The first `wanted` posts with those that say the same folded into them, best first; and how many fit."""
-    from tantivy import Order
-
     searcher = index.searcher
     reach = wanted
     while True:
@@ -162,7 +155,8 @@ def _folded(
         total = int(found.count)  # type: ignore[attr-defined]  # the stub lacks it
         addresses = [address for _, address in hits]
         twins = searcher.fast_field_values("twin", addresses) if addresses else []
-        times = searcher.fast_field_values("created", addresses) if addresses else []
+        are_alike = len(set(twins)) < len(twins)
+        times = searcher.fast_field_values("created", addresses) if are_alike else twins  # else they decide nothing
         groups: list[tuple[float | None, list[DocAddress]]] = []
         leaders: dict[object, list[tuple[int, int]]] = {}  # by twin: the leader's time and its place
         for (score, address), alike, moment in zip(hits, twins, times, strict=True):
@@ -177,12 +171,16 @@ def _folded(
             return groups, total
 
 
-def _values(index: SearchIndex, facet: str, buckets: list[dict[str, Any]]) -> Iterator[tuple[str, int]]:
-    """The values of a facet with their counts."""
-    for bucket in buckets:
-        key = index.name(facet, int(bucket["key"])) if facet in NUMBERED else str(bucket["key"])
-        if key != "none":
-            yield key, int(bucket["doc_count"])
+def _spread(index: SearchIndex, compiled: Compiled) -> dict[str, tuple[tuple[str, int], ...]]:
+    """The values of each facet with how many of the posts that fit have them, the most frequent first."""
+    found: dict[str, list[tuple[str, int]]] = {facet: [] for facet in FACETS}
+    for counted, told in index.searcher.aggregate(compiled, _COUNTS).items():
+        for bucket in told["buckets"]:
+            name = index.name(counted, int(bucket["key"]))
+            facet, value = name.split("=", 1) if counted == "aspect" else (counted, name)
+            if len(found[facet]) < VALUES and name != "question=none":
+                found[facet].append((value, int(bucket["doc_count"])))
+    return {facet: tuple(values) for facet, values in found.items()}
 
 
 def _unknown(index: SearchIndex, query: Query) -> frozenset[str]:
@@ -204,7 +202,7 @@ def _say_forgiven(index: SearchIndex, query: Query, forgiven: frozenset[str], hi
     notes = []
     for word in sorted(forgiven):
         only = marker(
-            replace(query, groups=tuple((term,) for term in query.terms if term.value == word)),
+            structs.replace(query, groups=tuple((term,) for term in query.terms if term.value == word)),
             index,
             forgiven,
         )

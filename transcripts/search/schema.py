@@ -2,9 +2,11 @@
 
 `words` and `names` are searched: what a post says (its text, descriptions of media, titles and words of links, options of
 polls, words inside hashtags), and the words of its author's name. They are cut into words here, so tantivy only splits
-at spaces. No stems are kept: the forms of a word are looked up among all words when it is asked for. The facets can be
-counted and asked for. `marks` holds every other property that can be asked for, as `name=value`. A post itself is in
-`kept`, which is stored and not looked into; there the numbers that X names things by are numbers, half as long.
+at spaces. No stems are kept: the forms of a word are looked up among all words when it is asked for. `author`, `host` and
+`aspect` can be counted and asked for: each the `number` of a name, because tantivy counts numbers much faster. `aspect`
+holds the facets that have few values together, as `name=value`, so that they are counted in one go. `marks` holds every
+other property that can be asked for, written alike. A post itself is in `kept`, which is stored and not looked into;
+there the numbers that X names things by are numbers, half as long.
 """
 
 import re
@@ -22,9 +24,8 @@ from transcripts.search.posts import IndexedPost, number, seconds, twin, worth
 if TYPE_CHECKING:
     from tantivy import Document, Schema
 
-CODE = 2  # raise it whenever the fields, or what is put into them, change: older indexes are then built anew
-NAMED = ("chat", "year", "platform", "question")  # facets with few values
-NUMBERED = ("author", "host")  # facets with many, each the `number` of a name: tantivy counts these much faster
+CODE = 3  # raise it whenever the fields, or what is put into them, change: older indexes are then built anew
+COUNTED = ("aspect", "author", "host")  # the fields that are counted for them
 FACETS = ("chat", "year", "platform", "author", "question", "host")  # in the order in which they are shown
 FILLERS = frozenset(["http", "https", "www", "com", "org", "net", "html", "htm", "php", "index"])
 
@@ -47,9 +48,7 @@ def schema() -> "Schema":
     builder.add_text_field("names", tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field("uid", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("marks", tokenizer_name="raw", index_option="basic")
-    for name in NAMED:
-        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
-    for name in NUMBERED:
+    for name in COUNTED:
         builder.add_integer_field(name, indexed=True, fast=True)
     builder.add_integer_field("created", fast=True)
     builder.add_integer_field("twin", fast=True)
@@ -64,14 +63,10 @@ def document(post: IndexedPost) -> "Document":
     from tantivy import Document
 
     text = words.words(words.without_links(post.text or ""))
-    hosts = hosts_of(post)
     fields: dict[str, object] = {
         "words": [" ".join(text), *beside(post)],
         "uid": post.uid,
-        "marks": list(dict.fromkeys(_marks(post, hosts))),
-        "chat": [one.chat for one in post.filed],
-        "year": str(post.created_at.year),
-        "platform": post.platform,
+        "marks": list(dict.fromkeys(_marks(post))),
         "created": seconds(post.created_at),
         "worth": worth(post),
         "twin": twin(post, text),
@@ -81,12 +76,9 @@ def document(post: IndexedPost) -> "Document":
         fields["parent"] = number(post.reply_to)
     if post.author_name:
         fields["names"] = " ".join(words.words(post.author_name))
-    if post.author_handle:
-        fields["author"] = number(words.exact(post.author_handle))
-    if topics := [one.topic for one in post.filed if one.topic]:
-        fields["question"] = topics
-    if hosts:
-        fields["host"] = [number(host) for host in hosts]
+    for name in COUNTED:
+        if names := names_of(post, name):
+            fields[name] = [number(one) for one in names]
     return Document.from_dict(fields, schema())
 
 
@@ -119,15 +111,22 @@ def _unpack() -> Callable[[bytes], tuple[Any, ...]]:
 
 def hosts_of(post: IndexedPost) -> list[str]:
     """The hosts that a post links to, without `www.`."""
+    if not post.links:
+        return []
     hosts = (words.exact(_host_and_path(url)[0].removeprefix("www.")) for url, _ in post.links)
     return list(dict.fromkeys(host for host in hosts if host))
 
 
-def names_of(post: IndexedPost, facet: str) -> list[str]:
-    """The names whose numbers a facet of `NUMBERED` holds of a post."""
-    if facet == "host":
+def names_of(post: IndexedPost, counted: str) -> list[str]:
+    """The names whose numbers a field of `COUNTED` holds of a post."""
+    if counted == "host":
         return hosts_of(post)
-    return [words.exact(post.author_handle)] if post.author_handle else []
+    if counted == "author":
+        return [words.exact(post.author_handle)] if post.author_handle else []
+    values = [("year", post.created_at.year), ("platform", post.platform)]
+    values += [("chat", one.chat) for one in post.filed]
+    values += [("question", one.topic) for one in post.filed if one.topic]
+    return list(dict.fromkeys(f"{facet}={value}" for facet, value in values))
 
 
 def beside(post: IndexedPost) -> Iterator[str]:
@@ -139,7 +138,7 @@ def beside(post: IndexedPost) -> Iterator[str]:
     yield from (" ".join(words.words(text)) for text in texts if text)
 
 
-def _marks(post: IndexedPost, hosts: Iterable[str]) -> list[str]:
+def _marks(post: IndexedPost) -> list[str]:
     """Every property that can be asked for, but for the facets."""
     marks: list[str] = []
     for filed in post.filed:
@@ -154,7 +153,7 @@ def _marks(post: IndexedPost, hosts: Iterable[str]) -> list[str]:
         marks += [f"to={handle}" for handle in _handles(post.answers)]
     for mention in post.mentions:
         marks += [f"mentions={handle}" for handle in _handles(mention)]
-    for host in hosts:
+    for host in hosts_of(post):
         marks += [f"link={domain}" for domain in _domains(host)]
     if post.lang:
         marks.append(f"lang={post.lang.partition('-')[0].casefold()}")

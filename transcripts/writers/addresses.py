@@ -2,8 +2,6 @@
 
 import re
 
-from .text import safe_url
-
 X_HANDLE = re.compile(r"[A-Za-z0-9_]{1,20}")
 DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
 _RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,512}")
@@ -20,4 +18,8 @@ def uid_url(uid: str, handle: str | None = None) -> str | None:
         if DID.fullmatch(did) and collection == "app.bsky.feed.post" and _RKEY.fullmatch(rkey):
             return f"https://bsky.app/profile/{did}/post/{rkey}"
         return None
-    return safe_url(rest) if platform == "mastodon" else None
+    if platform == "mastodon":
+        from .text import safe_url  # takes as long to load as a search; networks with ids of their own do not need it
+
+        return safe_url(rest)
+    return None

@@ -7,8 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.transcripts.search.conftest import NOON, change, indexed, write
+from transcripts.search import compiling
+from transcripts.search import index as indexes
 from transcripts.search.highlighting import differs, mark, marker
-from transcripts.search.index import IndexWriter, open_index
+from transcripts.search.index import IndexWriter, open_index, touched_since
 from transcripts.search.language import parse
 from transcripts.search.posts import Filed, IndexedPost
 from transcripts.search.results import Around, around, search
@@ -171,6 +173,35 @@ def test_facets_count_all_that_fit(tmp_path):
     }
 
 
+def test_facets_with_the_same_value_are_counted_apart(tmp_path):
+    filed = (Filed("2015", "2015-03-10", "Q1", "answer"), Filed("q1=x", "2015-03-10", "none", "chatter"))
+    index = write(tmp_path / "index", [indexed(1, "cats", filed=filed), indexed(2, "cats", filed=())])
+    found = search(index, parse("cats")).facets
+    assert found["year"] == (("2015", 2),)
+    assert sorted(found["chat"]) == [("2015", 1), ("q1=x", 1)]
+    assert (found["question"], found["host"]) == ((("Q1", 1),), ())
+    assert [search(index, parse(f"cats {one}")).total for one in ("chat:2015", "year:2015", "question:Q1")] == [1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["teach read", "teach read cat", "teach OR dog read", "teach -read cats", "teach read chat:lampchat", "teach"],
+)
+def test_asking_for_combinations_of_forms_finds_what_asking_for_any_form_of_each_word_does(
+    tmp_path, monkeypatch, query
+):
+    forms = ["teach", "teaching", "teaches", "read", "reading", "cat", "cats", "dog"]
+    texts = [" ".join(word for bit, word in enumerate(forms) if number >> bit & 1) for number in range(1, 256)]
+    index = write(tmp_path / "index", [indexed(n, text, minute=3 * n) for n, text in enumerate(texts)])
+
+    def found():
+        return {hit.post.uid for hit in search(index, parse(query), limit=300).hits}
+
+    together = found()
+    monkeypatch.setattr(compiling, "MOST_COMBINATIONS", 0)
+    assert together == found() != set()
+
+
 def test_facets_are_counted_only_where_they_are_asked_for(tmp_path):
     index = write(tmp_path / "index", [indexed(n, f"cats {n}", minute=n) for n in range(30)])
     without = search(index, parse("cats"), facets=False)
@@ -326,6 +357,42 @@ def test_what_is_as_it_should_be_is_not_written_again(tmp_path):
     assert change(folder, NOON, NOON + timedelta(hours=1), [*posts[:4], indexed(4, "dogs", minute=4)]) == 1
     assert search(before, parse("dogs")).total == 0  # who reads goes on with what was there
     assert search(open_index(folder), parse("dogs")).total == 1
+
+
+@pytest.mark.parametrize("posts", [40, 64 * 5 - 3, 64 * 5])
+def test_a_new_index_of_many_posts_becomes_one_segment(tmp_path, monkeypatch, posts):
+    monkeypatch.setattr(indexes, "PART", 5)
+    monkeypatch.setattr(indexes, "MERGED", 8)
+    with IndexWriter(tmp_path / "index", expected=posts) as writer:
+        for n in range(posts):
+            writer.add([indexed(n, f"cats {n}", minute=n)])
+        writer.finish(setup="", tables={})
+    index = open_index(tmp_path / "index")
+    assert (index.searcher.num_docs, index.searcher.num_segments) == (posts, 1)
+
+
+def test_an_index_tells_which_stretches_were_touched_since(tmp_path, monkeypatch):
+    monkeypatch.setattr(indexes, "REMEMBERED", 2)
+    posts = [indexed(n, f"cats {n}", minute=n) for n in range(4)]
+    states = [write(tmp_path / "index", posts).state]
+    minute = timedelta(minutes=1)
+
+    def alter(number, text):
+        since = NOON + number * minute
+        change(tmp_path / "index", since, since + minute, [indexed(number, text, minute=number)])
+        states.append(open_index(tmp_path / "index").state)
+        return int(since.timestamp()), int((since + minute).timestamp())
+
+    one, other = alter(1, "dogs"), alter(3, "birds")
+    alter(2, "cats 2")  # as it was
+    third = alter(2, "fish")
+    assert touched_since(states[2], states[2]) == touched_since(states[2], states[3]) == []
+    assert touched_since(states[1], states[3]) == [other]
+    assert touched_since(states[0], states[3]) == [one, other]
+    assert touched_since(states[1], states[4]) == [(third[0], other[1])]  # they touch each other
+    assert touched_since(states[0], states[4]) is None  # too long ago
+    assert touched_since(states[4], states[2]) is None
+    assert touched_since(states[4], write(tmp_path / "index", posts).state) is None
 
 
 def test_erasing_that_was_cut_short_is_finished_by_the_next_change(tmp_path, monkeypatch):

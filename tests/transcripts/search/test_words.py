@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transcripts.search import words as _words
 from transcripts.search.words import LONGEST, STEMMERS, exact, places, plain, stem, stemmer_of, words
 
 
@@ -74,6 +75,15 @@ def test_the_quick_ways_through_plain_text_find_what_the_thorough_one_does(text)
         thorough = list(re.finditer(r"\w+(?:'(?:[dmst]|ll|re|ve)(?!\w))?", text.lower(), re.ASCII))
         assert spans == [match.span() for match in thorough]
         assert found == [plain(match[0]) for match in thorough]
+
+
+@given(st.text(st.sampled_from("ab1_ 'ʼ’…\u0301\u0660\u093f\u0e01漢🎉\U0001f1e6-ts"), max_size=40))
+def test_a_word_begins_with_a_letter_and_goes_on_with_letters_and_marks(text):
+    letter, mark = _words._LETTERS, f"[{_words._MARKS}]"
+    slowly = re.compile(
+        f"[{_words._UNSPACED}]|[\U0001f1e6-\U0001f1ff]{{2}}|[{_words._EMOJI}]|{letter}(?:{letter}|{mark})*{_words._ENDING}"
+    )
+    assert re.findall(_words._ANY_WORD, text) == slowly.findall(text)
 
 
 def test_words_stand_where_they_were_written_though_folding_moves_others():
