@@ -176,14 +176,14 @@ def test_a_document_with_pages_goes_into_a_pipe_but_not_to_a_terminal(demo, star
 
 @pytest.mark.parametrize("name", ["epub", "svg"])
 def test_a_full_disk_leaves_what_was_there(demo, tmp_path, name):
-    limited = (
+    limited = (  # with -B, or the byte code of what is imported is cut short too, for whoever imports it next
         "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000)); "
         "sys.argv[0] = 'knowarchive'; runpy.run_module('knowarchive', run_name='__main__')"
     )
     (demo / "old").write_text("old")
     arguments = ["export", "lanternkm", "--format", name, "--output", "old" if name == "epub" else "new", "--overwrite"]
     result = subprocess.run(
-        [sys.executable, "-c", limited, *arguments], cwd=demo, capture_output=True, text=True, check=False
+        [sys.executable, "-B", "-c", limited, *arguments], cwd=demo, capture_output=True, text=True, check=False
     )
     assert result.returncode == 1
     assert result.stderr.endswith("name another file\n" if name == "epub" else "nothing was left there\n")

@@ -110,7 +110,7 @@ def test_what_cannot_be_is_said_in_a_line_and_nothing_is_written(demo, run, argu
 @pytest.mark.parametrize("name", ["jsonl", "csv", "parquet", "duckdb", "sqlite", "payloads"])
 def test_a_disk_that_fills_midway_leaves_nothing(demo, name):
     finished = subprocess.run(
-        [sys.executable, "-c", LIMITED, "export", "--format", name, "--output", "out"],
+        [sys.executable, "-B", "-c", LIMITED, "export", "--format", name, "--output", "out"],
         cwd=demo, capture_output=True, text=True, check=False, env=environment(),
     )  # fmt: skip
     before = {"knowarchive.toml", "archive", "state"}

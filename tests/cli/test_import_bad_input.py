@@ -292,7 +292,7 @@ def test_a_full_disk_is_one_line_and_stores_nothing_by_halves(run, home, start):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 
-    process = start("import", "file", preexec_fn=limit)
+    process = start("import", "file", preexec_fn=limit, env={"PYTHONDONTWRITEBYTECODE": "1"})
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (1, b"")
     assert err.count(b"\n") == 1

@@ -6,6 +6,7 @@ things stand and what is told to people are the real ones. Every request goes th
 
 import os
 import resource
+import sys
 import time
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -137,6 +138,7 @@ def moments(config):
 def disk(is_full):
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM if is_full else most, most))
+    sys.dont_write_bytecode = is_full  # or what is loaded meanwhile would be cut short for every later start
 
 
 class Shelf:

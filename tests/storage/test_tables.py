@@ -526,7 +526,7 @@ def test_a_file_that_cannot_grow_stops_the_import_and_leaves_all_as_it_was(tmp_p
     before = contents(archive)
     path = generated(tmp_path, posts=1500)
     arguments = command(tmp_path, "import", path)
-    limited = [sys.executable, "-c", LIMITED.format(kilobytes << 10), *arguments[3:]]
+    limited = [sys.executable, "-B", "-c", LIMITED.format(kilobytes << 10), *arguments[3:]]
     done = subprocess.run(limited, env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1

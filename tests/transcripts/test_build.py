@@ -1,8 +1,8 @@
 from datetime import timedelta
 from itertools import cycle
-from time import process_time
 
 from knowarchive.model import Account, Link, Repost
+from tests.growth import grows_fairly
 from transcripts.build import build_transcript
 from transcripts.sessions import select
 
@@ -161,20 +161,23 @@ def make_crowd(say, size):
     return posts
 
 
-def test_a_large_session_is_built_in_time(say, hold):
-    session = hold(*make_crowd(say, 10_002))
-    start = process_time()
-    transcript = build_transcript(session)
-    assert process_time() - start < 4  # half of it on an idle machine
-    assert len(transcript.entries) == 10_002
-    assert len(transcript.questions) == 6
+def test_a_large_session_is_built_in_proportion_to_its_posts(say, hold):
+    sessions = {size: hold(*make_crowd(say, size)) for size in (10_200, 1_020)}
+
+    def build(size):
+        transcript = build_transcript(sessions[size])
+        assert len(transcript.entries) == size
+        assert len(transcript.questions) == 6
+
+    assert grows_fairly(build, 10_200)
 
 
-def test_ten_thousand_people_who_answer_one_question_are_read_in_time(say, hold):
-    posts = [say(number / 200, f"wren{number}", "Q1: Which bird do you fear?") for number in range(10_000)]
-    start = process_time()
-    assert len(build_transcript(hold(*posts)).questions) == 1
-    assert process_time() - start < 4  # half of it on an idle machine
+def test_ten_thousand_people_who_answer_one_question_are_read_in_proportion(say, hold):
+    def answer(size):
+        posts = [say(number / 200, f"wren{number}", "Q1: Which bird do you fear?") for number in range(size)]
+        assert len(build_transcript(hold(*posts)).questions) == 1
+
+    assert grows_fairly(answer, 10_000)
 
 
 def test_a_post_that_is_known_only_by_its_answers_is_no_post_in_the_figures(say, hold):

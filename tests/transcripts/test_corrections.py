@@ -1,9 +1,8 @@
-from time import process_time
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.growth import grows_fairly
 from transcripts.build import build_transcript
 from transcripts.corrections import Corrections, GivenQuestion
 from transcripts.filing import prepare
@@ -208,9 +207,11 @@ def make_session(say, size):
     return posts
 
 
-def test_a_thousand_posts_are_filed_again_in_time(say, hold):
-    prepared = prepare(hold(*make_session(say, 1_000)))
-    uid = most_instructive(prepared.inference, number=1)[0]
-    start = process_time()
-    prepare(prepared.session, Corrections({uid: "Q1"}))
-    assert process_time() - start < 0.8  # 0.2 s on an idle machine
+def test_filing_again_costs_in_proportion_to_the_posts(say, hold):
+    prepared = {size: prepare(hold(*make_session(say, size))) for size in (1_000, 100)}
+    uids = {size: most_instructive(one.inference, number=1)[0] for size, one in prepared.items()}
+
+    def file_again(size):
+        prepare(prepared[size].session, Corrections({uids[size]: "Q1"}))
+
+    assert grows_fairly(file_again, 1_000)
