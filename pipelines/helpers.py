@@ -4,15 +4,38 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from importlib import import_module
 from multiprocessing.connection import wait
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import ParamSpec, Protocol, Self, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Pool(Protocol):
+    """Who shares the work."""
+
+    def start(self) -> None:
+        """Get ready, at once or beside what else is done."""
+
+    def submit(self, work: Callable[P, R], /, *args: P.args, **options: P.kwargs) -> Future[R]:
+        """Let somebody do something."""
+
+
+class Alone:
+    """Does at once what is submitted: with one process, others would only have to be started."""
+
+    def start(self) -> None:
+        """Nobody has to get ready."""
+
+    def submit(self, work: Callable[P, R], /, *args: P.args, **options: P.kwargs) -> Future[R]:
+        done: Future[R] = Future()
+        done.set_result(work(*args, **options))
+        return done
 
 
 class Helpers:
@@ -55,6 +78,17 @@ class Helpers:
         """Let a helper do something; `start` comes first."""
         assert self._pool is not None
         return self._pool.submit(work, *args, **options)
+
+
+def in_order(done: Iterable[Future[R]], ahead: int) -> Iterator[R]:
+    """The results of work that is submitted as they are asked for, in its order, with no more than `ahead` undone."""
+    waiting: deque[Future[R]] = deque()
+    for one in done:
+        waiting.append(one)
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def processors() -> int:

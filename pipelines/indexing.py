@@ -5,9 +5,10 @@ stretches of time, each widened until it cuts no session, because a new post can
 """
 
 import logging
+import secrets
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -18,11 +19,13 @@ import msgspec
 from knowarchive.config import Chat, Config, digest_of
 from knowarchive.errors import KnowarchiveError, StorageError
 from storage.changes import Changes, changes, newest_version
+from storage.months import bounds
 from transcripts.search.index import ERASING, IndexWriter, State, open_index, read_state
 from transcripts.search.posts import Filed, IndexedPost, keep
 
 if TYPE_CHECKING:
     from knowarchive.model import Post, Repost
+    from pipelines.helpers import Pool
     from storage.archive import Archive
     from transcripts.model import Window
 
@@ -30,7 +33,7 @@ log = logging.getLogger("knowarchive.pipelines")
 
 TABLES = ("posts", "reposts")  # what the filing is made of
 AT_ONCE = 4_000  # posts in memory, about
-FIRST_STRIDE, LONGEST_STRIDE = timedelta(days=1), timedelta(days=366)
+AHEAD = 4  # stretches that others may have read before they are wanted
 CONTEXT = timedelta(days=31)  # as far back as what a session's posts answer or quote is looked for
 
 Stretch = tuple[datetime, datetime]
@@ -69,6 +72,7 @@ def bring_up_to_date(
     *,
     rebuild: bool = False,
     purge: bool = True,
+    pool: "Pool | None" = None,
     on_progress: Callable[[int], None] = lambda _posts: None,
 ) -> Indexed:
     """Index what changed, or everything where that cannot be told, or if `rebuild` asks for it.
@@ -78,6 +82,7 @@ def bring_up_to_date(
         config: whose chats, and whose overrides file beside it.
         rebuild: build it anew.
         purge: take what was erased off the disk at once; else it waits, unseen, for `finish_erasing`.
+        pool: who reads and files beside this process, where there is much of it.
         on_progress: told how many posts were looked at so far.
 
     Raises:
@@ -97,7 +102,7 @@ def bring_up_to_date(
     work = _Work(archive, config, on_progress)
     with IndexWriter(folder, state, expected=0 if state else archive.size()) as writer:
         if state is None or changed is None:
-            count = _build(work, writer)
+            count = _build(work, writer, pool)
         else:
             count = _amend(work, writer, state, target, changed)
         finished = writer.finish(
@@ -144,21 +149,49 @@ def _usable(folder: Path) -> tuple[State | None, str | None]:
     return (index.state, None) if index else (None, "there was none that this version reads")
 
 
-def _build(work: "_Work", writer: IndexWriter) -> int:
+def _build(work: "_Work", writer: IndexWriter, pool: "Pool | None") -> int:
     extent = work.archive.extent()
     if extent is None:
         return 0
+    stretches = work.cut([(extent[0], extent[1] + timedelta.resolution)])
+    slices: Iterable[list[IndexedPost]]
+    if pool and work.archive.size() > AT_ONCE:
+        from pipelines.helpers import in_order
+
+        pool.start()
+        build = secrets.token_hex(8)
+        shared = (pool.submit(_read, build, work.config, *stretch) for stretch in stretches)
+        slices = map(msgspec.msgpack.Decoder(list[IndexedPost]).decode, in_order(shared, AHEAD))
+    else:
+        slices = (work.read(*stretch) for stretch in stretches)
     count = 0
-    for _, posts in work.slices([(extent[0], extent[1] + timedelta.resolution)]):
+    for posts in slices:
         writer.add(posts)
         count += len(posts)
+        work.on_progress(count)
     return count
 
 
 def _amend(work: "_Work", writer: IndexWriter, state: State, target: _Target, changed: Changes) -> int:
     stretches = [*changed.months, *((moment, moment + timedelta.resolution) for moment in changed.moments)]
     stretches += work.corrected(state.corrections, target.corrections) + work.cut_anew(state.windows)
-    return sum(writer.replace(*stretch, posts) for stretch, posts in work.slices(stretches))
+    count = 0
+    for stretch in work.cut(stretches):
+        count += writer.replace(*stretch, work.read(*stretch))
+        work.on_progress(count)
+    return count
+
+
+_reader: list[tuple[str, "_Work"]] = []  # of the build that is under way, in the process that helps
+
+
+def _read(build: str, config: Config, since: datetime, until: datetime) -> bytes:
+    """The posts of a stretch of time, with where they belong, as MessagePack: what helps another process to build."""
+    if not _reader or _reader[0][0] != build:
+        from storage.archive import Archive
+
+        _reader[:] = [(build, _Work(Archive(config.archive_url, config.state_dir), config, lambda _: None))]
+    return msgspec.msgpack.encode(_reader[0][1].read(since, until))
 
 
 class _Work:
@@ -175,7 +208,6 @@ class _Work:
             for window in (list_windows(archive, chat, *extent) if extent else ())
         ]
         self.windows.sort(key=lambda one: (one[1].opens, one[1].closes))
-        self.seen = 0
 
     def unscheduled(self) -> dict[str, list[tuple[str, str, str]]]:
         """The sessions of chats without a schedule, which are cut anew as posts come."""
@@ -203,22 +235,19 @@ class _Work:
             (window.opens, window.closes) for chat, window in self.windows if f"{chat.name}/{window.label}" in wanted
         ]
 
-    def slices(self, stretches: Iterable[Stretch]) -> Iterator[tuple[Stretch, list[IndexedPost]]]:
-        """The posts of stretches of time, a few thousand at a time, with the stretch that they are all posts of."""
+    def cut(self, stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+        """Stretches of time in pieces that cut no session and hold a few thousand posts each, as far as the log tells."""
+        months = self.archive.months()
         for since, until in _joined(self._widened(stretches)):
-            stride = FIRST_STRIDE
             start = since
             while start < until:
-                end = min(self._free_of_sessions(start + stride), until)
-                posts = self.archive.posts(start, end)
-                yield (start, end), self._filed(posts, start, end)
-                self.seen += len(posts)
-                self.on_progress(self.seen)
-                if len(posts) < AT_ONCE // 2:
-                    stride = min(stride * 2, LONGEST_STRIDE)
-                elif len(posts) > AT_ONCE:
-                    stride = max(stride / 2, timedelta(hours=1))
+                end = min(self._free_of_sessions(_filled(start, until, months)), until)
+                yield start, end
                 start = end
+
+    def read(self, since: datetime, until: datetime) -> list[IndexedPost]:
+        """The posts of a stretch of time that cuts no session, with where they belong."""
+        return self._filed(self.archive.posts(since, until), since, until)
 
     def _widened(self, stretches: Iterable[Stretch]) -> list[Stretch]:
         """Stretches that cut no session: those that were given, and the sessions that they touch."""
@@ -286,6 +315,19 @@ class _Work:
         tags = {fold_tag(tag): chat.name for chat in self.config.chat for tag in chat.hashtags}
         authors = {post.uid: post.author_handle for post in posts if post.author_handle}
         return [keep(post, found.get(post.uid) or _chats(post, tags, fold_tag), authors) for post in posts]
+
+
+def _filled(start: datetime, until: datetime, months: Mapping[str, int]) -> datetime:
+    """When as many posts were made since `start` as are read at once, if those of each month are spread evenly over it."""
+    room = AT_ONCE
+    while start < until:
+        first, last = bounds(f"{start.astimezone(UTC):%Y-%m}")
+        rows = months.get(f"{first:%Y-%m}", 0)
+        if rows * (last - start) > room * (last - first):
+            return start + room / rows * (last - first)
+        room -= int(rows * (last - start) / (last - first))
+        start = last
+    return until
 
 
 def _chats(post: "Post", tags: dict[str, str], fold_tag: Callable[[str], str]) -> list[Filed]:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -166,6 +167,13 @@ class Archive:
     def size(self) -> int:
         """How many posts there are, from the log alone; one that was seen twice counts twice."""
         return sum(file.rows for file in self.tables["posts"].files())
+
+    def months(self) -> dict[str, int]:
+        """How many posts there are of each month ("2015-05"), as `size` counts them."""
+        found: Counter[str] = Counter()
+        for file in self.tables["posts"].files():
+            found[file.month] += file.rows
+        return found
 
     def times(self) -> list[datetime]:
         """When the posts were made, in order; a post that was seen twice counts twice."""

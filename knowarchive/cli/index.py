@@ -19,14 +19,15 @@ def command(context: Context, *, rebuild: bool, as_json: bool) -> None:
     """
     config = context.config  # before what is heavy, so that a mistake is said at once
     from knowarchive.cli.progress import Progress
+    from pipelines.helpers import Helpers, processors
     from pipelines.indexing import bring_up_to_date
     from storage.archive import Archive
 
     archive = Archive(config.archive_url, config.state_dir)
-    with Progress(quiet=as_json) as progress:
+    with Progress(quiet=as_json) as progress, Helpers(processors(), "pipelines.indexing") as pool:
         progress.begin("indexing", None)
         done = bring_up_to_date(
-            archive, config, rebuild=rebuild, on_progress=lambda posts: progress.advance(posts, posts)
+            archive, config, rebuild=rebuild, pool=pool, on_progress=lambda posts: progress.advance(posts, posts)
         )
     if as_json:
         print_json({"posts": done.posts, "changed": done.changed, "rebuilt": done.rebuilt})

@@ -158,13 +158,16 @@ def _open(config: "Config", *, quiet: bool) -> "SearchIndex":
 
 def _bring_up_to_date(config: "Config", *, quiet: bool) -> None:
     from knowarchive.cli.progress import Progress
+    from pipelines.helpers import Helpers, processors
     from pipelines.indexing import bring_up_to_date
     from storage.archive import Archive
 
     archive = Archive(config.archive_url, config.state_dir)
-    with Progress(quiet=quiet) as progress:
+    with Progress(quiet=quiet) as progress, Helpers(processors(), "pipelines.indexing") as pool:
         progress.begin("indexing", None)
-        bring_up_to_date(archive, config, purge=False, on_progress=lambda posts: progress.advance(posts, posts))
+        bring_up_to_date(
+            archive, config, purge=False, pool=pool, on_progress=lambda posts: progress.advance(posts, posts)
+        )
 
 
 def _finish_erasing(config: "Config") -> None:

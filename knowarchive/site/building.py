@@ -5,18 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from knowarchive.config import Config
 from knowarchive.errors import ConfigError
 from knowarchive.site.current import is_current
 from knowarchive.site.folder import SiteFolder, check_name
 from knowarchive.site.memory import Memory, Numbers, Shown
-from pipelines.helpers import Helpers, processors
+from pipelines.helpers import Alone, Helpers, Pool, processors
 from pipelines.indexing import is_current as is_index_current
-
-if TYPE_CHECKING:
-    from knowarchive.site.making import Pool
 
 WORKERS = "knowarchive.site.workers"  # what helpers load first
 
@@ -98,11 +94,9 @@ def _published(
 
 
 @contextlib.contextmanager
-def _pool(processes: int | None) -> "Iterator[Pool]":
+def _pool(processes: int | None) -> Iterator[Pool]:
     count = processes or processors()
     if count == 1:
-        from knowarchive.site.making import Alone
-
         yield Alone()
         return
     with _Crew(count, WORKERS) as crew:

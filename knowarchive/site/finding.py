@@ -14,7 +14,6 @@ segment. In a segment, words lie in shards by their first letters. `finder.js` r
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -85,39 +84,40 @@ def write_segment(name: str, posts: Iterable[Found]) -> tuple[Segment, Iterator[
     postings: defaultdict[str, list[int]] = defaultdict(list)
     names: defaultdict[str, list[int]] = defaultdict(list)
     marks: defaultdict[str, list[int]] = defaultdict(list)
-    last: dict[tuple[int, str], int] = {}
+    word_at: dict[str, int] = {}  # the last document in which each stands
+    name_at: dict[str, int] = {}
+    mark_at: dict[str, int] = {}
     languages: set[str] = set()
     total = total_names = 0
     records = []
-
-    def after(kind: int, key: str, place: int) -> int:
-        before = last.get((kind, key), -1)
-        last[kind, key] = place
-        return place - before
-
     for place, one in enumerate(found):
         post = one.post
         text = words.words(words.without_links(post.text or ""))
         languages.add(words.stemmer_of(post.lang))
-        spots: defaultdict[str, list[int]] = defaultdict(list)
-        at = 0
+        spots: dict[str, list[int]] = {}
+        at = length = 0
         for field in (text, *(each.split() for each in beside(post))):
-            for word in field:
-                spots[word].append(at)
-                at += 1
-            at += GAP
-        length = sum(map(len, spots.values()))
+            for spot, word in enumerate(field, at):
+                if word in spots:
+                    spots[word] += (spot - sum(spots[word]),)
+                else:
+                    spots[word] = [spot]
+            length += len(field)
+            at += len(field) + GAP
         total += length
         value = round(worth(post) * STEPS)
-        for word, where in spots.items():
-            steps = [where[0], *(right - left for left, right in pairwise(where))]
-            postings[word] += (after(0, word, place), length, value, len(where), *steps)
+        for word, steps in spots.items():
+            postings[word] += (place - word_at.get(word, -1), length, value, len(steps), *steps)
+        word_at.update(dict.fromkeys(spots, place))
         named = words.words(post.author_name or "")
         total_names += len(named)
         for word in dict.fromkeys(named):
-            names[word] += (after(1, word, place), len(named), value, named.count(word))
-        for mark in _marks(post):
-            marks[mark].append(after(2, mark, place))
+            names[word] += (place - name_at.get(word, -1), len(named), value, named.count(word))
+        name_at.update(dict.fromkeys(named, place))
+        marked = _marks(post)
+        for mark in marked:
+            marks[mark].append(place - mark_at.get(mark, -1))
+        mark_at.update(dict.fromkeys(marked, place))
         records.append(_record(one, twin(post, text)))
     shards = next((size for size in SHARDS if size * A_SHARD >= len(found)), SHARDS[-1])
     about = Segment(name, len(found), total, total_names, shards)
@@ -183,7 +183,7 @@ def _record(one: Found, alike: int) -> list[object]:
     ]
 
 
-def _marks(post: IndexedPost) -> Iterator[str]:
+def _marks(post: IndexedPost) -> list[str]:
     """What else can be asked for, as `name=value`."""
     found = {f"on={post.platform}", f"year={post.created_at.year}"}
     found |= {f"chat={one.chat}" for one in post.filed}
@@ -196,18 +196,22 @@ def _marks(post: IndexedPost) -> Iterator[str]:
         found.add("has=link")
     if post.has_media:
         found.add("has=media")
-    return iter(sorted(found))
+    return sorted(found)
 
 
 def _forms(postings: dict[str, list[int]], languages: Iterable[str]) -> dict[str, list[str]]:
     """The other words that have a word's stem, by word, in any of some languages; the most frequent of them."""
-    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for language in sorted(languages):
-        by_stem: defaultdict[str, list[str]] = defaultdict(list)
-        for word in postings:
-            by_stem[words.stem(word, language)].append(word)
+    ranked = sorted(postings, key=lambda word: (-len(postings[word]), word))
+    found: defaultdict[int, set[int]] = defaultdict(set)  # by rank, as all that follows
+    for language in languages:
+        by_stem: defaultdict[str, list[int]] = defaultdict(list)
+        for rank, word in enumerate(ranked):
+            by_stem[words.stem(word, language)].append(rank)
         for alike in by_stem.values():
             if len(alike) > 1:
-                for word in alike:
-                    found[word] |= {other: len(postings[other]) for other in alike if other != word}
-    return {word: sorted(other, key=lambda one: (-other[one], one))[:MOST_FORMS] for word, other in found.items()}
+                most = alike[: MOST_FORMS + 1]
+                for rank in alike:
+                    found[rank].update(most)
+    return {
+        ranked[rank]: [ranked[other] for other in sorted(alike - {rank})[:MOST_FORMS]] for rank, alike in found.items()
+    }

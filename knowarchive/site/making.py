@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -24,6 +24,7 @@ from knowarchive.site.workers import Task, Written, posts_of
 from knowarchive.web import catalogue
 from knowarchive.web.catalogue import Catalogue, Judgement
 from knowarchive.web.room import every_post
+from pipelines.helpers import Pool
 from pipelines.indexing import bring_up_to_date, index_folder
 from storage.archive import Archive
 from transcripts.identities import join_accounts
@@ -32,10 +33,9 @@ from transcripts.search.index import SearchIndex, open_index
 from transcripts.search.posts import IndexedPost
 
 SESSIONS_AT_ONCE, PEOPLE_AT_ONCE = 4, 40  # to one process
+FEW_PEOPLE = 10  # where there are few, so that none of the processes ends long after the others
 LATEST = 1 << 40  # seconds since 1970: after all that can be
 
-P = ParamSpec("P")
-R = TypeVar("R")
 Progress = Callable[[str, int, int], None]
 Key = tuple[str, str]  # a session, by chat and date
 
@@ -47,28 +47,6 @@ class Outcome(NamedTuple):
     changed: int
     removed: int
     whole: bool
-
-
-class Pool(Protocol):
-    """Who shares the work."""
-
-    def start(self) -> None:
-        """Get ready, at once or beside what else is done."""
-
-    def submit(self, work: Callable[P, R], /, *args: P.args, **options: P.kwargs) -> Future[R]:
-        """Let somebody do something."""
-
-
-class Alone:
-    """Does at once what is submitted: with one process, others would only have to be started."""
-
-    def start(self) -> None:
-        """Nobody has to get ready."""
-
-    def submit(self, work: Callable[P, R], /, *args: P.args, **options: P.kwargs) -> Future[R]:
-        done: Future[R] = Future()
-        done.set_result(work(*args, **options))
-        return done
 
 
 def make(
@@ -87,7 +65,7 @@ def make(
         raise StorageError(f"{where}; set archive.state to a folder") from error
     archive = Archive(config.archive_url, config.state_dir)
     tables = current.newest(config)  # before anything is read
-    bring_up_to_date(archive, config, on_progress=lambda done: on_progress("posts", done, 0))
+    bring_up_to_date(archive, config, pool=pool, on_progress=lambda done: on_progress("posts", done, 0))
     index = open_index(index_folder(config))
     if index is None:
         raise StorageError("the search index is gone; build it with: knowarchive index --rebuild")
@@ -214,9 +192,11 @@ class _Making:
         path = self.memory.folder / "facts"
         path.write_bytes(msgspec.msgpack.encode(list(facts.values())))
         task = replace(task, facts=path, step=1)
-        shelf = workers.open_shelf(task)
         newest, segments, indexing = self._segments(task, before, stale, rows)
         everybody = [row["person"] for row in rows.rows("everybody")]
+        waiting = self._people(task, everybody, stale, kept)
+        waiting += [self.pool.submit(workers.make_month, task, *one) for one in stale_months]
+        shelf = workers.open_shelf(task)  # while others work, as is all that follows
         drawn = {chat: pages.tell_pictures_apart(shelf, chat) for chat in sorted({chat for chat, _ in facts})}
         undrawn = [
             chat
@@ -224,14 +204,10 @@ class _Making:
             if not before or before.made.pictures.get(chat) != digest or f"pictures:{chat}" not in kept
         ]
         links = {month: -(-count // pages.MONTHLY) for month, count in shelf.link_months.items()}
-        waiting = [
-            *(self.pool.submit(workers.make_pictures, task, chat) for chat in undrawn),
-            *self._people(task, everybody, stale, kept),
-            *(self.pool.submit(workers.make_month, task, *one) for one in stale_months),
-            *(
-                self.pool.submit(workers.make_links, task, month, sorted(numbers))
-                for month, numbers in _stale_links(rows, stale, links, kept).items()
-            ),
+        waiting += [self.pool.submit(workers.make_pictures, task, chat) for chat in undrawn]
+        waiting += [
+            self.pool.submit(workers.make_links, task, month, sorted(numbers))
+            for month, numbers in _stale_links(rows, stale, links, kept).items()
         ]
         live = {f"session:{chat}/{date}" for chat, date in facts} | {f"person:{key}" for key in everybody}
         live |= {f"month:{chat}/{month}" for chat, month in months} | {f"segment:{name}" for name in segments}
@@ -239,7 +215,7 @@ class _Making:
         live |= {f"links:{month}.{number}" for month, count in links.items() for number in range(1, count + 1)}
         for group in live & kept.keys():
             self.groups.setdefault(group, kept[group])
-        self._stage("front", front.render_front(shelf, months))  # while others work
+        self._stage("front", front.render_front(shelf, months))
         for done, one in enumerate(waiting, 1):
             self._take(one.result())
             self.on_progress("pages", done, len(waiting))
@@ -316,9 +292,10 @@ class _Making:
             for key in everybody
             if key in touched or f"person:{key}" not in kept
         ]
+        size = PEOPLE_AT_ONCE if len(wanted) > 8 * PEOPLE_AT_ONCE else FEW_PEOPLE
         return [
-            self.pool.submit(workers.make_people, task, wanted[start : start + PEOPLE_AT_ONCE])
-            for start in range(0, len(wanted), PEOPLE_AT_ONCE)
+            self.pool.submit(workers.make_people, task, wanted[start : start + size])
+            for start in range(0, len(wanted), size)
         ]
 
     def _stage(self, group: str, made: Iterable[tuple[str, str | bytes]]) -> None:

@@ -57,6 +57,7 @@ CREATE INDEX accounts_person ON accounts (person);
 CREATE INDEX links_page ON links (page);
 CREATE INDEX links_n ON links (n);
 CREATE INDEX mentions_handle ON mentions (handle, platform);
+CREATE INDEX mentions_n ON mentions (n);
 CREATE INDEX tags_n ON tags (n);
 CREATE INDEX withheld_at ON withheld (at);
 CREATE INDEX pages_last ON pages (last DESC, page);
@@ -112,17 +113,17 @@ CREATE TEMP TABLE touched_people (person TEXT PRIMARY KEY);
 CREATE TEMP TABLE touched_pages (page TEXT PRIMARY KEY);
 CREATE TEMP TABLE before AS SELECT key, person, handle, name FROM accounts;
 """
-_NOTE_TOUCHED = (
-    """INSERT OR IGNORE INTO touched_sessions SELECT DISTINCT chat, session FROM filed JOIN touched USING (n)
+_NOTE_TOUCHED = (  # CROSS: or SQLite goes through all that there is, and asks of each whether it is touched
+    """INSERT OR IGNORE INTO touched_sessions SELECT chat, session FROM touched CROSS JOIN filed USING (n)
        WHERE session IS NOT NULL""",
     """INSERT OR IGNORE INTO touched_accounts (key)
-       SELECT DISTINCT account FROM posts JOIN touched USING (n) WHERE account IS NOT NULL""",
-    "INSERT OR IGNORE INTO touched_pages SELECT DISTINCT page FROM links JOIN touched USING (n)",
+       SELECT account FROM touched CROSS JOIN posts USING (n) WHERE account IS NOT NULL""",
+    "INSERT OR IGNORE INTO touched_pages SELECT page FROM touched CROSS JOIN links USING (n)",
     # whom they answer, and who answers them
-    """INSERT OR IGNORE INTO touched_people SELECT person FROM touched JOIN posts USING (n)
-       JOIN posts AS above ON above.uid = posts.reply_to JOIN accounts ON key = above.account""",
-    """INSERT OR IGNORE INTO touched_people SELECT person FROM touched JOIN posts USING (n)
-       JOIN posts AS below ON below.reply_to = posts.uid JOIN accounts ON key = below.account""",
+    """INSERT OR IGNORE INTO touched_people SELECT person FROM touched CROSS JOIN posts USING (n)
+       CROSS JOIN posts AS above ON above.uid = posts.reply_to CROSS JOIN accounts ON key = above.account""",
+    """INSERT OR IGNORE INTO touched_people SELECT person FROM touched CROSS JOIN posts USING (n)
+       CROSS JOIN posts AS below ON below.reply_to = posts.uid CROSS JOIN accounts ON key = below.account""",
 )
 _NEWEST = """INSERT INTO accounts (key, person, platform, handle, own_name, seen)
   SELECT account, account, substr(account, 1, instr(account, ':') - 1), as_handle, as_name, at FROM (

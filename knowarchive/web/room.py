@@ -20,6 +20,7 @@ from knowarchive.web import catalogue, wishes
 from knowarchive.web.catalogue import Catalogue, Judgement
 from knowarchive.web.reading import Snapshot
 from knowarchive.web.wishes import Wishes
+from pipelines.helpers import Helpers, processors
 from pipelines.indexing import bring_up_to_date, index_folder, is_current
 from pipelines.overrides import load_corrections
 from pipelines.sessions import find_session, load_session
@@ -114,7 +115,8 @@ class Room:
             if is_current(self.config):
                 with contextlib.suppress(KnowarchiveError):  # damaged: it is built anew
                     return open_index(folder), None
-            bring_up_to_date(self.archive, self.config, on_progress=self._count)
+            with Helpers(processors(), "pipelines.indexing") as pool:
+                bring_up_to_date(self.archive, self.config, pool=pool, on_progress=self._count)
         except ConflictError:
             problem = "The index is being written by another process; what is newest may be missing."
         except StoppedError:

@@ -1,3 +1,4 @@
+import itertools
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,8 @@ from tantivy import Query
 from knowarchive.config import load_config
 from knowarchive.errors import ConflictError, StorageError
 from knowarchive.model import Link, Media, Mention
+from pipelines import indexing
+from pipelines.helpers import Helpers
 from pipelines.indexing import bring_up_to_date, finish_erasing, forget_erased, index_folder, is_current
 from pipelines.sessions import list_sessions, make_transcript
 from storage import changes as table_changes
@@ -99,6 +102,45 @@ def test_an_index_that_was_brought_up_to_date_is_the_one_that_would_be_built(arc
     assert amended == rebuilt(archive, config)
     assert amended["x:101"].likes == 12
     assert len(amended) == len(posts) + 3
+
+
+def test_others_who_read_and_file_make_the_same_index(archive, config, monkeypatch):
+    weeks = [one for week in range(6) for one in session(1000 * week + 100, week * 7 * 24 * 60)]
+    store(archive, [*weeks, *(said(9000 + day, "between sessions", day * 24 * 60) for day in range(40))])
+    alone = rebuilt(archive, config)
+    assert len(alone) == len(weeks) + 40
+    monkeypatch.setattr(indexing, "AT_ONCE", 30)
+    told = []
+    with Helpers(2, "pipelines.indexing") as pool:
+        done = bring_up_to_date(archive, config, rebuild=True, pool=pool, on_progress=told.append)
+        assert pool.is_started
+    assert held(config) == alone
+    assert done.changed == told[-1] == len(alone)
+    assert len(told) > 2
+
+
+def test_what_is_small_is_not_worth_others(archive, config):
+    store(archive, session())
+    with Helpers(2) as pool:
+        bring_up_to_date(archive, config, pool=pool)
+        assert not pool.is_started
+
+
+def test_what_is_read_at_once_cuts_no_session_leaves_nothing_out_and_is_of_about_one_size(archive, config, monkeypatch):
+    weeks = [one for week in range(12) for one in session(1000 * week + 100, week * 7 * 24 * 60)]
+    store(archive, [*weeks, said(9000, "years later", 3 * 365 * 24 * 60)])
+    monkeypatch.setattr(indexing, "AT_ONCE", 50)
+    work = indexing._Work(archive, config, lambda _: None)
+    since, until = archive.extent()
+    pieces = list(work.cut([(since, until + timedelta(seconds=1))]))
+    assert pieces[0][0] <= since
+    assert pieces[-1][1] > until
+    assert all(earlier[1] == later[0] for earlier, later in itertools.pairwise(pieces))
+    assert not any(window.opens < end < window.closes for _, window in work.windows for _, end in pieces)
+    counts = [len(work.read(*piece)) for piece in pieces]
+    assert sum(counts) == len(weeks) + 1
+    assert 30 <= max(counts) <= 100
+    assert len(pieces) < 12
 
 
 def test_the_filing_in_the_index_is_that_of_the_transcripts(tmp_path):
