@@ -6,14 +6,22 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from importlib import import_module
 from multiprocessing.connection import wait
 from types import TracebackType
 from typing import ParamSpec, Protocol, Self, TypeVar
 
+from knowarchive.errors import KnowarchiveError
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class HelperError(KnowarchiveError):
+    """A process that helped was killed."""
+
+    retryable = True
 
 
 class Pool(Protocol):
@@ -46,6 +54,9 @@ class Helpers:
     Args:
         count: how many; with none, there is nothing to start.
         modules: what each loads first, so that no work need wait for it; by name, as they may be slow to load here too.
+
+    Raises:
+        HelperError: on leaving the context, if one of them was killed.
     """
 
     def __init__(self, count: int, *modules: str) -> None:
@@ -61,6 +72,11 @@ class Helpers:
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenExecutor):
+            raise HelperError(
+                "a process that shares the work was killed, as systems do that run out of memory; close other programs "
+                "and try again"
+            ) from error
 
     @property
     def is_started(self) -> bool:

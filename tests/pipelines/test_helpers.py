@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.helpers import Helpers
+from pipelines.helpers import HelperError, Helpers
 from tests.archives import ROOT, environment
 
 PARENT = """
@@ -76,3 +76,13 @@ def test_what_they_are_given_is_done_elsewhere():
         helpers.start()
         asked: Future[int] = helpers.submit(os.getpid)
         assert asked.result() != os.getpid()
+
+
+def test_that_one_was_killed_is_said_as_what_it_is():
+    def ask():
+        with Helpers(1) as helpers:
+            helpers.start()
+            helpers.submit(os._exit, 9).result()
+
+    with pytest.raises(HelperError, match="was killed, as systems do that run out of memory"):
+        ask()
