@@ -292,8 +292,10 @@ class Archive:
         with self.connect() as con:
             self.scan(con, PAYLOADS, stored.files(), "stored")
             self.scan(con, RUNS, self.tables["runs"].files(), "finished")
-            con.execute(queries.UNFINISHED, {"prefix": prefix, "since": since})
-            rows = con.sql("SELECT * FROM unfinished ORDER BY fetched_at, payload_id").to_arrow_table()
+            pulls = con.execute(queries.UNFINISHED, {"prefix": prefix, "since": since}).fetchall()
+            if not pulls:  # as nearly always: no page is read for that
+                return []
+            rows = con.sql(queries.OF_PULL, params={"pull": pulls[0][0]}).to_arrow_table()
         added = rows.select(["payload_id", "pull", "newest_at", "collected_at", "chat"]).to_pylist()
         return list(zip(columns.payloads_from(rows), added, strict=True))
 

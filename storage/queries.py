@@ -87,13 +87,12 @@ SELECT DISTINCT ON (payload_id, coalesce(chat, '')) * FROM {source} SEMI JOIN re
 
 # Bound: $prefix, $since. `stored` are payloads, `finished` runs, whose ids are the names of the pulls.
 UNFINISHED = """
-CREATE OR REPLACE TEMP TABLE unfinished AS
-WITH pulls AS (
-    SELECT pull, max(collected_at) AS newest FROM stored
-    WHERE starts_with(pull, $prefix) AND collected_at >= $since AND pull NOT IN (SELECT run_id FROM finished)
-    GROUP BY pull ORDER BY newest DESC, pull LIMIT 1)
-SELECT DISTINCT ON (payload_id) * FROM stored SEMI JOIN pulls USING (pull)
+SELECT pull FROM stored
+WHERE starts_with(pull, $prefix) AND collected_at >= $since AND pull NOT IN (SELECT run_id FROM finished)
+GROUP BY pull ORDER BY max(collected_at) DESC, pull LIMIT 1
 """
+# Bound: $pull.
+OF_PULL = "SELECT DISTINCT ON (payload_id) * FROM stored WHERE pull = $pull ORDER BY fetched_at, payload_id"
 
 # `erased` has the uids, `addresses` parts of web addresses that lead to them.
 _IS_ERASED = "uid IN (SELECT uid FROM erased)"

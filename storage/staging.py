@@ -130,6 +130,7 @@ class Staging:
         self._first: datetime | None = None
         self._last: datetime | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="staging")
+        self._tables: dict[str, Future[None]] = {}  # that are made, or found, while payloads are still coming
         self._writes: list[Future[None]] = []
 
     def __enter__(self) -> Self:
@@ -158,11 +159,19 @@ class Staging:
             "redacted": prepared.redacted or None,
         }
         self._payloads.append((prepared.payload, added))
+        self._get_tables_ready()
         self._payload_bytes += len(prepared.payload.body)
         if self._payload_bytes >= self._piece:
             self._write_payloads()
             if not self._piece:
                 self._writes.pop().result()
+
+    def _get_tables_ready(self) -> None:
+        """Make the tables that there are rows for, while there is other work: to make one takes six syncs."""
+        for buffer in (self._posts, self._accounts, self._reposts):
+            name = buffer.table.name
+            if buffer.rows and name not in self._tables:
+                self._tables[name] = self._pool.submit(self._archive.tables[name].get_ready)
 
     def add_stored(self, prepared: Prepared, stored: Mapping[str, Any]) -> None:
         """Take what a payload says that the archive has already; `stored` is what the archive knows of it."""
@@ -184,6 +193,8 @@ class Staging:
         if self._quarantined:
             self._await_payloads()
             self._archive.store_quarantined(self._quarantined, self._now)
+        for table in self._tables.values():
+            table.result()
         pa.default_memory_pool().release_unused()  # what reading took, before DuckDB takes its share
         others = [self._pool.submit(self._store, buffer) for buffer in (self._accounts, self._reposts)]
         new, changed = self._store(self._posts)

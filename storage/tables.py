@@ -140,6 +140,14 @@ class StoredTable:
     def uris(self, files: Iterable[DataFile]) -> list[str]:
         return [f"{self.uri}/{file.path}" for file in files]
 
+    def get_ready(self) -> None:
+        """Make the table if there is none, so that `write` need not.
+
+        Raises:
+            StorageError: it cannot be made, or is of a newer version of Knowarchive.
+        """
+        self._ensure()
+
     def write(self, table: pa.Table) -> list[AddAction]:
         """Write rows as data files, one a month, durable but not yet visible; `commit` makes them so.
 
@@ -170,7 +178,7 @@ class StoredTable:
         oldest: datetime | None = None
         newest: datetime | None = None
         with pq.ParquetWriter(buffer, self.spec.schema, **options) as writer:
-            for table in tables:
+            for table in _joined(tables, self.spec.row_group):
                 times = table[self.spec.month_of]
                 limits = pc.min_max(times)
                 if limits["min"].is_valid:
@@ -398,6 +406,23 @@ class StoredTable:
         except (DeltaError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)
             raise StorageError(f"{self.uri}: cannot be written: {reason}; nothing stored before is touched") from error
+
+
+def _joined(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The rows of tables, few in each, in tables of about so many rows, or of as many bytes as a row group may have.
+
+    What comes a page at a time would be a row group each, with more bytes about it than in it.
+    """
+    held: list[pa.Table] = []
+    for table in tables:
+        joined = [*held, table]
+        if held and (sum(map(len, joined)) > rows or sum(one.nbytes for one in joined) > ROW_GROUP_BYTES):
+            yield pa.concat_tables(held)
+            held = []
+        if len(table):
+            held.append(table)
+    if held:
+        yield pa.concat_tables(held)
 
 
 def _by_month(table: pa.Table, column: str) -> Iterable[tuple[str, pa.Table]]:

@@ -17,11 +17,13 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from knowarchive.errors import ConflictError, KnowarchiveError, NewerArchiveError, StorageError
-from knowarchive.model import Account, Repost
+from knowarchive.model import Account, Payload, Repost
+from pipelines.understanding import understand
 from storage import tables
 from storage.archive import SMALL_FILES, Archive
 from storage.changes import changes
 from storage.schema import TABLES
+from storage.staging import Staging
 from tests.archives import (
     NOW,
     at,
@@ -212,6 +214,27 @@ def test_compaction_leaves_one_file_a_month_and_the_same_posts(archive):
         assert len(months_of(archive, table)) == len(set(months_of(archive, table)))
     assert folded["files_after"] < folded["files_before"]
     assert archive.maintain()["files_before"] == folded["files_after"]
+
+
+def test_pages_that_came_one_by_one_are_compressed_together(archive):
+    for number in range(40):
+        page = {
+            "data": [
+                {"id": str(1_000 + number), "text": f"swift number {number}", "created_at": "2015-03-05T07:00:00Z"}
+            ]
+        }
+        with Staging(archive, now=NOW) as staging:
+            payload = Payload(format="x-v2-jsonl", origin=f"page {number}", body=json.dumps(page).encode(), items=1)
+            staging.add(understand(payload)[0])
+            staging.finish()
+    stored = archive.tables["payloads"]
+    before = [payload for payload, _ in archive.payloads()]
+    assert len(stored.files()) == len(before) == 40
+    archive.maintain()
+    [file] = stored.files()
+    with stored.open_file(file) as source:
+        assert pq.ParquetFile(source).num_row_groups == 2
+    assert sorted(payload.body for payload, _ in archive.payloads()) == sorted(payload.body for payload in before)
 
 
 def test_compaction_says_in_the_log_that_no_data_changed(archive):
