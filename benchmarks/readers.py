@@ -65,7 +65,7 @@ def measure(config: Path, folder: Path, options: argparse.Namespace) -> dict[str
             before = cpu_seconds(process.pid)
             with beside() as imported:
                 took, failed = ask(port, options.page, options.readers, options.seconds)
-                figures[f"{name}: imports"] = len(imported)
+            figures[f"{name}: imports"] = len(imported)  # one that outlasts the readers too
             used = cpu_seconds(process.pid) - before
             figures |= {
                 f"{name}: answers": len(took),

@@ -30,36 +30,41 @@ class Passage(msgspec.Struct, frozen=True):
 Matches = Callable[[str], bool]  # whether a word is meant
 
 
-def marker(
-    query: Query, vocabulary: Vocabulary, forgiven: Collection[str] = frozenset()
-) -> tuple[tuple[Matches, ...], ...]:
-    """What a query marks: sequences of words, most of one word, each as a test."""
+class Meant(msgspec.Struct, frozen=True):
+    """What a query marks: single words as the index holds them, and what has to be tried, as sequences of tests."""
+
+    words: frozenset[str] = frozenset()
+    sequences: tuple[tuple[Matches, ...], ...] = ()
+
+
+def marker(query: Query, vocabulary: Vocabulary, forgiven: Collection[str] = frozenset()) -> Meant:
+    """What a query marks."""
+    single: set[str] = set()
     sequences: list[tuple[Matches, ...]] = []
     for term in query.terms:
         if term.negated:
             continue
-        if term.kind == "word":
-            sequences.append((_word(term.value, vocabulary, forgiven),))
+        if term.kind == "word" and term.value in forgiven:
+            sequences.append((_resembles(term.value),))
+        elif term.kind == "word":
+            single.add(term.value)
+            single.update(vocabulary.forms(term.value))
         elif term.kind == "phrase":
             sequences.append(tuple(_equal(word) for word in term.value.split()))
         elif term.kind == "prefix":
             sequences.append((_begins(term.value),))
         elif term.kind in {"tag", "handle"}:
             sequences.append(tuple(_equal(word) for word in words.words(term.value)))
-    return tuple(sequences)
+    return Meant(frozenset(single), tuple(sequences))
 
 
-def mark(text: str, sequences: Sequence[Sequence[Matches]], length: int = PASSAGE) -> Passage:
+def mark(text: str, meant: Meant, length: int = PASSAGE) -> Passage:
     """Cut a text into segments, and to the passage of about `length` characters where most is marked."""
-    found, places = words.places(text)
-    spans: list[tuple[int, int]] = []
-    for first, *rest in sequences:
-        begun = [index for index, word in enumerate(found) if first(word)]
-        for away, matches in enumerate(rest, 1):
-            begun = [index for index in begun if index + away < len(found) and matches(found[index + away])]
-        spans += [(places[index][0], places[index + len(rest)][1]) for index in begun]
+    spans = words.find(text, meant.words)
+    if meant.sequences:
+        spans += _tried(text, meant.sequences)
     spans = _joined(spans, text)
-    start, end = _window(spans, places, len(text), length)
+    start, end = _window(spans, text, length)
     segments: list[Segment] = []
     done = start
     for low, high in spans:
@@ -72,6 +77,18 @@ def mark(text: str, sequences: Sequence[Sequence[Matches]], length: int = PASSAG
     if done < end:
         segments.append(Segment(text[done:end]))
     return Passage(tuple(segments), before=start > 0, after=end < len(text))
+
+
+def _tried(text: str, sequences: Sequence[Sequence[Matches]]) -> list[tuple[int, int]]:
+    """Where the words of a text pass one test after the other."""
+    found, places = words.places(text)
+    spans: list[tuple[int, int]] = []
+    for first, *rest in sequences:
+        begun = [index for index, word in enumerate(found) if first(word)]
+        for away, matches in enumerate(rest, 1):
+            begun = [index for index in begun if index + away < len(found) and matches(found[index + away])]
+        spans += [(places[index][0], places[index + len(rest)][1]) for index in begun]
+    return spans
 
 
 def differs(one: str, other: str, most: int) -> bool:
@@ -91,11 +108,9 @@ def differs(one: str, other: str, most: int) -> bool:
     return row[-1] > most
 
 
-def _word(word: str, vocabulary: Vocabulary, forgiven: Collection[str]) -> Matches:
-    if word in forgiven:
-        most = allowed_typos(word)
-        return lambda other: not differs(other, word, most)
-    return frozenset({word, *vocabulary.forms(word)}).__contains__
+def _resembles(word: str) -> Matches:
+    most = allowed_typos(word)
+    return lambda other: not differs(other, word, most)
 
 
 def _equal(word: str) -> Matches:
@@ -117,10 +132,12 @@ def _joined(spans: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
     return joined
 
 
-def _window(spans: list[tuple[int, int]], places: list[tuple[int, int]], size: int, length: int) -> tuple[int, int]:
+def _window(spans: list[tuple[int, int]], text: str, length: int) -> tuple[int, int]:
     """Where the passage begins and ends: at words, around the most that is marked."""
+    size = len(text)
     if size <= length:
         return 0, size
+    _, places = words.places(text)
     marked = list(accumulate((high - low for low, high in spans), initial=0))
     best, first = -1, 0
     last = 0

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 STATE = "state.json"
 ERASING = "erasing"  # lies beside it from before something is erased until nothing is left of it on the disk
 HEAP = 64_000_000  # bytes that the writer fills before it writes a segment
+NEW_HEAP = 128_000_000  # the same of a new index: the fewer its segments are, the less has to be merged
 MERGED = 8  # segments of about the same size, which tantivy then makes one of
-PART = 18_000  # posts of which a new index writes a segment, at most; as many as `HEAP` holds
+PART = 36_000  # posts of which a new index writes a segment, at most; as many as `NEW_HEAP` holds
 THREADS = 1  # each writes segments of its own; one keeps up with what Python can give it
 SHORTEST = 2  # letters that all forms of a word begin with
 MOST_FORMS = 16  # of a word; the most frequent
@@ -87,7 +88,7 @@ class SearchIndex:
         # What was looked up is remembered: it does not change as long as the index is open.
         self._forms = lru_cache(LOOKED_UP)(partial(_forms, self.searcher, state.languages))
         self._frequency = lru_cache(LOOKED_UP)(self.searcher.doc_freq)
-        self._names: dict[tuple[str, int], str] = {}
+        self._values: dict[tuple[str, int], tuple[str, str]] = {}
 
     def forms(self, word: str) -> frozenset[str]:
         """The other words of the index that have a word's stem in any language that its posts are in."""
@@ -97,14 +98,17 @@ class SearchIndex:
         """Whether any post has a value in a field."""
         return self._frequency(field, value) > 0
 
-    def name(self, counted: str, numbered: int) -> str:
-        """The name that a number of a field that is counted stands for, read from a post that has it."""
-        if (counted, numbered) not in self._names:
+    def value(self, counted: str, numbered: int) -> tuple[str, str]:
+        """The facet and its value that a number of a field that is counted stands for, read from a post that has it."""
+        known = self._values.get((counted, numbered))
+        if known is None:
             from tantivy import Query
 
             [post] = self.find(Query.term_query(schema(), counted, numbered), 1)
-            self._names[counted, numbered] = next(one for one in names_of(post, counted) if number(one) == numbered)
-        return self._names[counted, numbered]
+            name = next(one for one in names_of(post, counted) if number(one) == numbered)
+            facet, _, value = name.partition("=") if counted == "aspect" else (counted, "", name)
+            known = self._values[counted, numbered] = (facet, value)
+        return known
 
     def post(self, address: "tantivy.DocAddress") -> IndexedPost:
         """Read a post where a search found it."""
@@ -191,7 +195,7 @@ class IndexWriter:
                 path.mkdir(mode=0o700, exist_ok=True)
                 self._index = Index(schema(), path=str(path))
                 self._reader = SearchIndex(self.folder, self.state) if self.state else None
-                self._writer = self._index.writer(HEAP, THREADS)
+                self._writer = self._index.writer(HEAP if self.state else NEW_HEAP, THREADS)
             self._erased = (self.folder / ERASING).exists()  # by one that was stopped
         except BaseException:
             self._abandon()

@@ -20,6 +20,7 @@ LARGEST_PAGE = 1_000
 VALUES = 10  # of a facet
 ASPECTS = 5_000  # of an archive, which are counted together; there are as many as chats, years, networks and questions
 SAME = 2 * 86_400  # seconds within which equal texts are one post on several networks, and not one said again
+NO_QUESTION = ("question", "none")  # what posts are filed under that belong to none: not shown
 REPLIES = 50  # that are read of those to one post
 
 Sort = Literal["relevance", "newest", "oldest"]
@@ -98,16 +99,16 @@ def search(
     pages = max(1, -(-min(total, DEEPEST) // limit))
     pages = min(pages, max(1, -(-len(groups) // limit))) if len(groups) < page * limit else pages
     page = min(page, pages)
-    sequences = marker(query, index, forgiven)
+    spread = _spread(index, compiled) if facets else {}  # at once: the lists of posts are still at hand in the caches
+    meant = marker(query, index, forgiven)
     chats = {term.value for term in query.terms if term.name == "chat" and not term.negated}
     hits = []
     for score, addresses in groups[(page - 1) * limit : page * limit]:
         post, *also = (index.post(address) for address in addresses)
         filed = next((one for one in post.filed if one.chat in chats), post.filed[0] if post.filed else None)
-        hits.append(Hit(post, score, mark(post.text or "", sequences), filed, tuple(also)))
+        hits.append(Hit(post, score, mark(post.text or "", meant), filed, tuple(also)))
     if forgiven:
         notes += _say_forgiven(index, query, forgiven, hits)
-    spread = _spread(index, compiled) if facets else {}
     return Results(query, total, tuple(hits), spread, sort, page, pages, tuple(notes))
 
 
@@ -176,10 +177,10 @@ def _spread(index: SearchIndex, compiled: Compiled) -> dict[str, tuple[tuple[str
     found: dict[str, list[tuple[str, int]]] = {facet: [] for facet in FACETS}
     for counted, told in index.searcher.aggregate(compiled, _COUNTS).items():
         for bucket in told["buckets"]:
-            name = index.name(counted, int(bucket["key"]))
-            facet, value = name.split("=", 1) if counted == "aspect" else (counted, name)
-            if len(found[facet]) < VALUES and name != "question=none":
-                found[facet].append((value, int(bucket["doc_count"])))
+            facet, value = index.value(counted, bucket["key"])
+            values = found[facet]
+            if len(values) < VALUES and (facet, value) != NO_QUESTION:
+                values.append((value, bucket["doc_count"]))
     return {facet: tuple(values) for facet, values in found.items()}
 
 

@@ -10,7 +10,7 @@ there the numbers that X names things by are numbers, half as long.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ import msgspec
 
 from knowarchive.model import NO_WISH
 from transcripts.search import words
-from transcripts.search.posts import IndexedPost, number, seconds, twin, worth
+from transcripts.search.posts import Filed, IndexedPost, number, seconds, twin, worth
 
 if TYPE_CHECKING:
     from tantivy import Document, Schema
@@ -31,8 +31,10 @@ FILLERS = frozenset(["http", "https", "www", "com", "org", "net", "html", "htm",
 
 _FIELDS = IndexedPost.__struct_fields__
 _UIDS = [_FIELDS.index(name) for name in ("uid", "author_uid", "reply_to", "quote_of")]
+_REMEMBERED = 1 << 14  # names, handles and hosts of which what is derived is remembered: they come again and again
 _LARGEST = 1 << 63  # numbers below it are short in MessagePack
 
+_numbered = lru_cache(_REMEMBERED)(number)
 _encode = msgspec.msgpack.Encoder().encode
 _PLAIN_URL = re.compile(r"https?://([a-z0-9.-]+)((?:/[^\s?#]*)?)(?:[?#].*)?")  # which most are, and which is quick
 _INNER_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
@@ -63,10 +65,12 @@ def document(post: IndexedPost) -> "Document":
     from tantivy import Document
 
     text = words.words(words.without_links(post.text or ""))
+    hosts = hosts_of(post)
     fields: dict[str, object] = {
         "words": [" ".join(text), *beside(post)],
         "uid": post.uid,
-        "marks": list(dict.fromkeys(_marks(post))),
+        "marks": list(dict.fromkeys(_marks(post, hosts))),
+        "aspect": [*map(_numbered, _aspects(post.created_at.year, post.platform, post.filed))],
         "created": seconds(post.created_at),
         "worth": worth(post),
         "twin": twin(post, text),
@@ -76,9 +80,10 @@ def document(post: IndexedPost) -> "Document":
         fields["parent"] = number(post.reply_to)
     if post.author_name:
         fields["names"] = " ".join(words.words(post.author_name))
-    for name in COUNTED:
-        if names := names_of(post, name):
-            fields[name] = [number(one) for one in names]
+    if post.author_handle:
+        fields["author"] = _numbered(words.exact(post.author_handle))
+    if hosts:
+        fields["host"] = [*map(_numbered, hosts)]
     return Document.from_dict(fields, schema())
 
 
@@ -117,16 +122,21 @@ def hosts_of(post: IndexedPost) -> list[str]:
     return list(dict.fromkeys(host for host in hosts if host))
 
 
-def names_of(post: IndexedPost, counted: str) -> list[str]:
+def names_of(post: IndexedPost, counted: str) -> Sequence[str]:
     """The names whose numbers a field of `COUNTED` holds of a post."""
     if counted == "host":
         return hosts_of(post)
     if counted == "author":
         return [words.exact(post.author_handle)] if post.author_handle else []
-    values = [("year", post.created_at.year), ("platform", post.platform)]
-    values += [("chat", one.chat) for one in post.filed]
-    values += [("question", one.topic) for one in post.filed if one.topic]
-    return list(dict.fromkeys(f"{facet}={value}" for facet, value in values))
+    return _aspects(post.created_at.year, post.platform, post.filed)
+
+
+@lru_cache(_REMEMBERED)
+def _aspects(year: int, platform: str, filed: tuple[Filed, ...]) -> tuple[str, ...]:
+    values: list[tuple[str, object]] = [("year", year), ("platform", platform)]
+    values += [("chat", one.chat) for one in filed]
+    values += [("question", one.topic) for one in filed if one.topic]
+    return tuple(dict.fromkeys(f"{facet}={value}" for facet, value in values))
 
 
 def beside(post: IndexedPost) -> Iterator[str]:
@@ -138,8 +148,8 @@ def beside(post: IndexedPost) -> Iterator[str]:
     yield from (" ".join(words.words(text)) for text in texts if text)
 
 
-def _marks(post: IndexedPost) -> list[str]:
-    """Every property that can be asked for, but for the facets."""
+def _marks(post: IndexedPost, hosts: Iterable[str]) -> list[str]:
+    """Every property of a post, which links to some hosts, that can be asked for, but for the facets."""
     marks: list[str] = []
     for filed in post.filed:
         if filed.session:
@@ -153,10 +163,10 @@ def _marks(post: IndexedPost) -> list[str]:
         marks += [f"to={handle}" for handle in _handles(post.answers)]
     for mention in post.mentions:
         marks += [f"mentions={handle}" for handle in _handles(mention)]
-    for host in hosts_of(post):
+    for host in hosts:
         marks += [f"link={domain}" for domain in _domains(host)]
     if post.lang:
-        marks.append(f"lang={post.lang.partition('-')[0].casefold()}")
+        marks.append(_lang(post.lang))
     if post.consent and post.consent != NO_WISH:
         marks.append(f"consent={post.consent}")
     if post.links:
@@ -170,17 +180,23 @@ def _marks(post: IndexedPost) -> list[str]:
     return marks
 
 
-def _handles(handle: str) -> list[str]:
+@lru_cache(_REMEMBERED)
+def _lang(lang: str) -> str:
+    return f"lang={lang.partition('-')[0].casefold()}"
+
+
+@lru_cache(_REMEMBERED)
+def _handles(handle: str) -> tuple[str, ...]:
     """The forms in which a handle is asked for."""
     whole = words.exact(handle.removeprefix("@"))
-    return [whole, *short_handles(whole)]
+    return (whole, *short_handles(whole))
 
 
-def short_handles(handle: str) -> list[str]:
+@lru_cache(_REMEMBERED)
+def short_handles(handle: str) -> tuple[str, ...]:
     """A handle as people shorten it: without its server, or without `.bsky.social`."""
-    return [
-        short for short in (handle.partition("@")[0], handle.removesuffix(".bsky.social")) if short and short != handle
-    ]
+    shorter = (handle.partition("@")[0], handle.removesuffix(".bsky.social"))
+    return tuple(short for short in shorter if short and short != handle)
 
 
 @lru_cache(maxsize=64)  # the words and the host of a link are asked for one after the other

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcripts.search import words as _words
-from transcripts.search.words import LONGEST, STEMMERS, exact, places, plain, stem, stemmer_of, words
+from transcripts.search.words import LONGEST, STEMMERS, exact, find, places, plain, stem, stemmer_of, words
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,17 @@ def test_a_word_begins_with_a_letter_and_goes_on_with_letters_and_marks(text):
 def test_words_stand_where_they_were_written_though_folding_moves_others():
     text = "İ… Straße ﬁne don't"
     assert [text[start:end] for start, end in places(text)[1]] == ["İ", "Straße", "ﬁne", "don't"]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(["ab", "ab ab", "Ab,ab", "ab's", "abc", "é", "…", "a" * LONGEST, "a" * 70]),
+            st.text(max_size=4),
+        )
+    ).map(" ".join),
+    st.sets(st.sampled_from(["ab", "abs", "abc", "e", "a" * LONGEST, "none"])),
+)
+def test_words_that_are_looked_for_are_found_where_the_text_has_them(text, wanted):
+    expected = [place for word, place in zip(*places(text), strict=True) if word in wanted]
+    assert sorted(find(text, wanted)) == expected
