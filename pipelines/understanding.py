@@ -16,7 +16,7 @@ from pipelines.remembering import Memory, take_out
 from storage.preparing import Prepared, prepare
 
 WORTH_A_PROCESS = 64 << 20  # bytes of payloads; where it was not known how many would come, helpers are started then
-IN_FLIGHT = 2  # payloads that one helper has: one that it is at, and the next; with more, the others wait at the end
+IN_FLIGHT = 3  # payloads that wait for one helper
 
 
 @dataclass(frozen=True, slots=True)

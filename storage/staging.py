@@ -130,7 +130,7 @@ class Staging:
         self._first: datetime | None = None
         self._last: datetime | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="staging")
-        self._tables: dict[str, Future[None]] = {}  # that are made, or found, while payloads are still coming
+        self._tables: dict[str, Future[None]] = {}  # that are opened, or made, while payloads come
         self._writes: list[Future[None]] = []
 
     def __enter__(self) -> Self:
@@ -167,7 +167,7 @@ class Staging:
                 self._writes.pop().result()
 
     def _get_tables_ready(self) -> None:
-        """Make the tables that there are rows for, while there is other work: to make one takes six syncs."""
+        """Open the tables that there are rows for, or make them, which takes several syncs: while there is other work."""
         for buffer in (self._posts, self._accounts, self._reposts):
             name = buffer.table.name
             if buffer.rows and name not in self._tables:
@@ -193,13 +193,14 @@ class Staging:
         if self._quarantined:
             self._await_payloads()
             self._archive.store_quarantined(self._quarantined, self._now)
-        for table in self._tables.values():
-            table.result()
         pa.default_memory_pool().release_unused()  # what reading took, before DuckDB takes its share
-        others = [self._pool.submit(self._store, buffer) for buffer in (self._accounts, self._reposts)]
+        accounts, reposts = (self._pool.submit(self._store, buffer) for buffer in (self._accounts, self._reposts))
         new, changed = self._store(self._posts)
-        for other in others:
-            other.result()
+        if reposts.cancel():  # the thread has not come to them, and this one is free
+            self._store(self._reposts)
+        else:
+            reposts.result()
+        accounts.result()
         return self._outcome(new, changed)
 
     def _await_payloads(self) -> None:
@@ -287,6 +288,8 @@ class Staging:
         if not buffer.rows:
             return 0, 0
         table, stored = buffer.table, self._archive.tables[buffer.table.name]
+        if table.name in self._tables:
+            self._tables[table.name].result()
         by_month = buffer.months(self._moments())
         names = {f"{month:%Y-%m}" for month in by_month}
         added, new, changed = [], 0, 0

@@ -140,26 +140,18 @@ class StoredTable:
     def uris(self, files: Iterable[DataFile]) -> list[str]:
         return [f"{self.uri}/{file.path}" for file in files]
 
-    def get_ready(self) -> None:
-        """Make the table if there is none, so that `write` need not.
-
-        Raises:
-            StorageError: it cannot be made, or is of a newer version of Knowarchive.
-        """
-        self._ensure()
-
     def write(self, table: pa.Table) -> list[AddAction]:
         """Write rows as data files, one a month, durable but not yet visible; `commit` makes them so.
 
         Raises:
             StorageError: the disk is full or not writable. What was written of it is gone again.
         """
-        self._ensure()
+        self.get_ready()
         return [self._write_file([rows], month, FAST_LEVEL) for month, rows in _by_month(table, self.spec.month_of)]
 
     def write_streamed(self, tables: Iterable[pa.Table], month: str) -> AddAction:
         """Write rows of one month, which need not fit into memory, as one data file, packed to stay."""
-        self._ensure()
+        self.get_ready()
         return self._write_file(tables, month, COMPACT_LEVEL, PACKED)
 
     def _write_file(self, tables: Iterable[pa.Table], month: str, level: int, prefix: str = "") -> AddAction:
@@ -347,8 +339,12 @@ class StoredTable:
         )  # fmt: skip
         return None
 
-    def _ensure(self) -> None:
-        """Make the table if there is none, and bring it to this version's schema."""
+    def get_ready(self) -> None:
+        """Make the table if there is none, and bring it to this version's schema; `write` does so too.
+
+        Raises:
+            StorageError: it cannot be made or brought there.
+        """
         if self._is_current:
             return
         self._create()

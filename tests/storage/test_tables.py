@@ -237,6 +237,22 @@ def test_pages_that_came_one_by_one_are_compressed_together(archive):
     assert sorted(payload.body for payload, _ in archive.payloads()) == sorted(payload.body for payload in before)
 
 
+def test_tables_are_made_while_payloads_come_and_show_nothing_before_all_have(archive, tmp_path):
+    page = {"data": [{"id": "1000", "text": "a swift", "created_at": "2015-03-05T07:00:00Z"}]}
+    with Staging(archive, now=NOW) as staging:
+        payload = Payload(format="x-v2-jsonl", origin="page", body=json.dumps(page).encode(), items=1)
+        staging.add(understand(payload)[0])
+        log = tmp_path / "archive" / "posts" / "_delta_log"
+        until = time.monotonic() + 30
+        while not list(log.glob("*.json")) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert log_entries(archive)
+        assert open_archive(tmp_path).size() == 0
+        staging.finish()
+    assert archive.size() == 1
+    assert not (log.parent.parent / "accounts").exists()  # nobody was told of
+
+
 def test_compaction_says_in_the_log_that_no_data_changed(archive):
     fill(archive, 3, (3,))
     entries = len(log_entries(archive))
