@@ -106,9 +106,11 @@ class World:
             self.said[window.chat, window.label, "x"].add(f"x:{own}")
             self.said[window.chat, window.label, "bluesky"].add("bluesky:" + there.removeprefix("at://"))
             self.said[window.chat, window.label, "mastodon"].add(mastodon.uid(here))
+        if self.moment >= RENAMED:
+            self._rename()
 
-    def rename(self):
-        """Ada is called otherwise from now on, where a network lets people do so."""
+    def _rename(self):
+        """Ada is called otherwise in all that she ever said, where a network lets people do so."""
         self.chat.x.user("ada")["username"] = "lamplighter"
         for view in self.chat.bluesky.posts.values():
             if view["author"]["did"] == "did:plc:ada":
@@ -189,15 +191,12 @@ def test_a_year_unattended_loses_only_what_no_network_could_still_give_and_tells
             )))  # fmt: skip
         archive = open_archive(tmp_path)
         shelf, surroundings = Shelf(tmp_path / "archive"), world.surroundings(archive.state)
-        renamed = tidied = False
+        tidied = None
         for at, said in moments(config):
             world.moment = max(world.moment, at)
             now = world.moment
             if said:
                 world.hold(*said)
-            if now >= RENAMED and not renamed:
-                world.rename()
-                renamed = True
             if any(within(now, outage) for outage in OFF):
                 continue
             world.trouble(servers)
@@ -261,7 +260,7 @@ def test_a_year_unattended_loses_only_what_no_network_could_still_give_and_tells
         assert any(start <= closes[name, label] and closes[name, label] + HORIZON["x"] <= start + length + timedelta(hours=7)
                    for start, length in (OFF[1], DEAD_TOKEN))  # fmt: skip
 
-    if renamed:
+    if RENAMED + timedelta(days=7) < END:
         handles = {row["uid"]: row["handle"] for row in query(archive, "SELECT uid, handle FROM accounts")}
         assert handles["x:" + world.chat.x.user("ada")["id"]] == "lamplighter"
         assert handles["bluesky:did:plc:ada"] == "lamplighter.example"
