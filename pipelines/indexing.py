@@ -5,7 +5,6 @@ stretches of time, each widened until it cuts no session, because a new post can
 """
 
 import logging
-import secrets
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -156,6 +155,8 @@ def _build(work: "_Work", writer: IndexWriter, pool: "Pool | None") -> int:
     stretches = work.cut([(extent[0], extent[1] + timedelta.resolution)])
     slices: Iterable[list[IndexedPost]]
     if pool and work.archive.size() > AT_ONCE:
+        import secrets
+
         from pipelines.helpers import in_order
 
         pool.start()
