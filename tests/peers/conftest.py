@@ -1,20 +1,10 @@
-"""What was held and what was found of it, as a table below the tests; and an object store."""
+"""An object store."""
 
 import pytest
 
 from tests.peers.servers import STORE, AbsentError
 
 KEY, SECRET = "labkey", "labsecretlabsecret"
-
-HELD = pytest.StashKey[list[str]]()
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    lines = config.stash.get(HELD, [])
-    if lines:
-        terminalreporter.section("the chat on the peers")
-        for line in lines:
-            terminalreporter.write_line(line)
 
 
 @pytest.fixture

@@ -38,10 +38,10 @@ from tests.archives import texts_on_disk
 from tests.connectors.loopback import Faults, Loopback
 from tests.connectors.x.server import TOKEN
 from tests.peers import script, servers
-from tests.peers.conftest import HELD
 from tests.peers.on_bluesky import OnBluesky
 from tests.peers.on_mastodon import OnMastodon
 from tests.peers.on_x import OnX
+from tests.shown import show
 
 SEED, SHARE = 7, 0.15  # of the faults
 PRIVATE_REPLY = "1 reply is counted but not shown"
@@ -149,7 +149,7 @@ def held(tmp_path_factory, request):
         turn_to_new_names(stack, held)
         held.refreshed = held.fetch("refresh", "2.167")
         held.after, held.document = held.posts(), held.transcript()
-        request.config.stash[HELD] = table(held)
+        show(request.config, *table(held))
         yield held
 
 

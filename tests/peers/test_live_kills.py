@@ -21,9 +21,9 @@ from knowarchive.config import load_config
 from pipelines.verifying import verify
 from tests.archives import command, contents, open_archive
 from tests.peers import script
-from tests.peers.conftest import HELD
 from tests.peers.test_chat import begin
 from tests.pipelines.test_scheduling import UNFINISHED, Scheduler, descendants, free_port, swept
+from tests.shown import show
 
 pytestmark = [
     pytest.mark.slow,
@@ -151,8 +151,9 @@ def test_whatever_is_killed_while_people_talk_the_archive_is_the_undisturbed_one
         )
     whole, ours = held(open_archive(apart)), held(archive)
     rows = f"{len(ours['posts'])} posts, {len(ours['accounts'])} accounts, {len(ours['reposts'])} reposts"
-    request.config.stash.setdefault(HELD, []).append(
-        f"{KILLS} kills of a live session (seed {seed}; {dict(Counter(killed))}; {unit.starts} starts): {rows}"
+    show(
+        request.config,
+        f"{KILLS} kills of a live session (seed {seed}; {dict(Counter(killed))}; {unit.starts} starts): {rows}",
     )
     assert ours == whole
     assert {post.partition(":")[0] for post in whole["posts"]} == set(chat.stages)

@@ -25,9 +25,9 @@ from pipelines.verifying import verify
 from storage.archive import Archive
 from tests.archives import ROOT, VIEWS, configure, contents, environment
 from tests.connectors.loopback import SECRETS, TAG, Chat, MachineClock
-from tests.peers.conftest import HELD
 from tests.peers.servers import AbsentError
 from tests.pipelines.test_scheduling import descendants, free_port
+from tests.shown import show
 
 pytestmark = pytest.mark.slow
 PLATFORMS = ("x", "bluesky", "mastodon")
@@ -298,7 +298,7 @@ def test_four_workers_collect_twenty_sessions_into_one_archive_each_once(tmp_pat
         took = (
             f"{SESSIONS} sessions in {request.node.callspec.id} by {WORKERS} workers: {time.monotonic() - began:.0f} s"
         )
-        request.config.stash.setdefault(HELD, []).append(took)
+        show(request.config, took)
         pool.settle()
         before = len(pool.flow_runs())
         pool.run(pool.catch_up)
@@ -351,6 +351,6 @@ def test_whatever_is_killed_meanwhile_the_archive_is_that_of_one_machine_and_no_
         pool.settle()
         states = Counter(one["state_type"] for one in pool.flow_runs())
     line = f"{KILLS} kills (seed {seed}: {', '.join(killed)}): {dict(states)}, {swept(archive).total()} sweeps for {len(chats.expected())}"
-    request.config.stash.setdefault(HELD, []).append(line)
+    show(request.config, line)
     assert held(archive) == held(whole)
     assert {line.status for line in archive.runs()} == {"done"}

@@ -25,7 +25,7 @@ from pipelines.tending import agenda, carry_out
 from pipelines.upkeep import keep_up
 from tests.archives import configure, open_archive, query, rows
 from tests.connectors.loopback import SECRETS, TAG, Chat
-from tests.peers.conftest import HELD
+from tests.shown import show
 from transcripts.build import build_transcript
 from transcripts.sessions import windows
 
@@ -244,7 +244,7 @@ def test_a_year_unattended_loses_only_what_no_network_could_still_give_and_tells
         f" {len(held)} posts, {len(ledger)} lines in the ledger; after each fourth Sunday, kB of data + logs + state: "
         + ", ".join(f"{data}+{logs}+{state}" for data, logs, _, state in sizes[3::4])
     )
-    request.config.stash.setdefault(HELD, []).append(line)
+    show(request.config, line)
 
     files_of_logs = [files for _, _, files, _ in sizes]
     assert max(files_of_logs[10:], default=0) <= 1.5 * max(files_of_logs[:10]), "logs do not grow with the years"
