@@ -1,14 +1,14 @@
 """`knowarchive collect` as people run it, against three servers on loopback: one transcript, exit codes, bad input."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from pipelines import collecting
 from tests.archives import texts_on_disk
-from tests.connectors.loopback import PRIVATE, SECRETS, TAG, Chat, Faults, MachineClock
+from tests.connectors.loopback import DAILY, LATELY, PRIVATE, SECRETS, TAG, Chat, Faults, MachineClock
 from tests.connectors.x.server import TOKEN
 
 PLATFORMS = ("x", "bluesky", "mastodon")
@@ -23,8 +23,7 @@ class Down(Faults):
 
 @pytest.fixture
 def chat():
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    return Chat(yesterday.replace(hour=20, minute=0, second=0, microsecond=0), MachineClock)
+    return Chat(LATELY, MachineClock)
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def secrets(monkeypatch):
         monkeypatch.setenv(name, value)
 
 
-def configure(home, servers, more="", schedule='schedule = "FREQ=DAILY;BYHOUR=20;BYMINUTE=0"', platforms=PLATFORMS):
+def configure(home, servers, more="", schedule=f'schedule = "{DAILY}"', platforms=PLATFORMS):
     sources = "".join(
         f'[[chat.source]]\nplatform = "{name}"\nserver = "{servers[name].address}"\n' for name in platforms
     )

@@ -1,6 +1,5 @@
 """`knowarchive refresh` as people run it, against three servers on loopback."""
 
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -10,7 +9,7 @@ from pipelines import collecting
 from pipelines.indexing import is_current
 from tests.archives import texts_on_disk
 from tests.cli.test_collect import Down, configure
-from tests.connectors.loopback import SECRETS, TAG, Chat, MachineClock
+from tests.connectors.loopback import DAILY, LATELY, SECRETS, TAG, Chat, MachineClock
 
 GONE = "regrettable lighthouse remark"
 OTHER = "what others may still read"
@@ -18,8 +17,7 @@ OTHER = "what others may still read"
 
 @pytest.fixture
 def chat():
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    chat = Chat(yesterday.replace(hour=20, minute=0, second=0, microsecond=0), MachineClock, more=0)
+    chat = Chat(LATELY, MachineClock, more=0)
     chat.gone = chat.bluesky.say("fay", f"{GONE} #{TAG}", 20), chat.mastodon.post("fay", GONE, 20)
     chat.bluesky.say("gus", f"{OTHER} #{TAG}", 21)
     return chat
@@ -32,14 +30,13 @@ def servers(chat, socket_enabled):
 
 
 @pytest.fixture
-def collected(run, home, chat, servers, monkeypatch):
+def collected(run, home, servers, monkeypatch):
     """Yesterday's session, collected; then two posts of it are deleted."""
     monkeypatch.setattr(collecting, "Surroundings", partial(collecting.Surroundings, sleep=lambda _: None))
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     configure(home, servers)
-    label = chat.start.date().isoformat()  # at this hour of the day there is a later one
-    assert run("collect", "--session", label).code == 0
+    assert run("collect").code == 0
 
 
 def test_a_refresh_erases_what_was_deleted_and_says_so(run, home, chat, collected):
@@ -85,7 +82,7 @@ def test_a_source_that_is_down_leaves_the_others_refreshed(run, chat, servers, c
 def test_what_cannot_be_refreshed_is_said_in_one_line(run, home, arguments, line):
     (home / "knowarchive.toml").write_text(
         '[archive]\nurl = "archive"\nstate = "state"\n[[chat]]\nname = "lanternkm"\nhashtags = ["lanternkm"]\n'
-        'schedule = "FREQ=DAILY;BYHOUR=20;BYMINUTE=0"\n[[chat.source]]\nplatform = "bluesky"\n'
+        f'schedule = "{DAILY}"\n[[chat.source]]\nplatform = "bluesky"\n'
     )
     result = run("refresh", *arguments)
     assert result.code == 2

@@ -1,7 +1,7 @@
 """`knowarchive schedule`: what comes next, the calendar, and doing what is due without a scheduler."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from icalendar import Calendar
 
 from benchmarks import generate
 from pipelines import collecting, inbox
-from tests.connectors.loopback import PRIVATE, SECRETS, Chat, Faults, MachineClock
+from tests.connectors.loopback import DAILY, LATELY, PRIVATE, SECRETS, Chat, Faults, MachineClock
 from tests.connectors.x.server import TOKEN
 
 from .test_collect import PLATFORMS, configure
@@ -34,16 +34,14 @@ def servers(socket_enabled, monkeypatch):
     monkeypatch.setattr(collecting, "Surroundings", partial(collecting.Surroundings, sleep=lambda _: None))
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    start = yesterday.replace(hour=20, minute=0, second=0, microsecond=0)
-    with Chat(start, MachineClock).served() as servers:
+    with Chat(LATELY, MachineClock).served() as servers:
         yield servers
 
 
 def once(home, servers):
     """One session only, yesterday's."""
-    day = (datetime.now(UTC) - timedelta(days=1)).date()
-    rule = f'schedule = [{{rule = "FREQ=DAILY;BYHOUR=20;BYMINUTE=0", from = {day}, until = {day}}}]'
+    day = LATELY.date()
+    rule = f'schedule = [{{rule = "{DAILY}", from = {day}, until = {day}}}]'
     configure(home, servers, schedule=rule, more="[schedule]\nrefresh = []")
 
 
@@ -129,7 +127,7 @@ def test_what_is_in_the_inbox_is_imported_and_the_site_published_once(run, home,
     assert not imported.endswith(": 0 new, 0 changed")
     assert published.startswith("publish: ")
     assert (result.code, "import none.csv: " in result.line) == (1, True)
-    day = (datetime.now(UTC) - timedelta(days=1)).date()
+    day = LATELY.date()
     assert (home / "site" / "chats" / "lanternkm" / f"{day}.html").exists()
     again = run("schedule", "--once")
     assert (again.code, again.out, again.err) == (0, "Nothing is due.\n", "")
@@ -151,8 +149,8 @@ def test_a_site_that_cannot_be_built_is_one_line_and_the_rest_is_done(run, home,
 
 
 def test_the_status_is_quiet_when_all_is_well_and_says_what_comes_next(run, home, servers):
-    day = (datetime.now(UTC) - timedelta(days=1)).date()
-    rule = f'schedule = [{{rule = "FREQ=DAILY;BYHOUR=20;BYMINUTE=0", from = {day}, until = {day + timedelta(days=3)}}}]'
+    day = LATELY.date()
+    rule = f'schedule = [{{rule = "{DAILY}", from = {day}, until = {day + timedelta(days=3)}}}]'
     configure(home, servers, schedule=rule, more="[schedule]\nrefresh = []")
     assert run("schedule", "--once").code == 0
     result = run("status")

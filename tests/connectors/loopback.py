@@ -11,7 +11,7 @@ import random
 import socket
 import struct
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -218,6 +218,9 @@ SECRETS = {
     "KNOWARCHIVE_BLUESKY_HANDLE": "ada.example",
     "KNOWARCHIVE_BLUESKY_APP_PASSWORD": "right",
 }
+#: When a session of a daily chat began that is over: whatever the hour is, no other runs, or will in the next two hours.
+LATELY = (datetime.now(UTC) - timedelta(hours=21)).replace(minute=0, second=0, microsecond=0)
+DAILY = f"FREQ=DAILY;BYHOUR={LATELY.hour};BYMINUTE=0"
 TAG = "LanternKM"
 PRIVATE = "SECRET-6f3a"
 

@@ -4,12 +4,11 @@ import random
 import signal
 import subprocess
 import time
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.archives import command, configure, environment, open_archive, query, rows
-from tests.connectors.loopback import SECRETS, TAG, Chat, MachineClock
+from tests.connectors.loopback import DAILY, LATELY, SECRETS, TAG, Chat, MachineClock
 from tests.pipelines.test_collecting import PLATFORMS
 
 KILLS, MORE_KILLS = 1, 50
@@ -19,15 +18,14 @@ CLOCKED = {"observed_at"}
 
 @pytest.fixture
 def chat():
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    return Chat(yesterday.replace(hour=20, minute=0, second=0, microsecond=0), MachineClock, more=24)
+    return Chat(LATELY, MachineClock, more=24)
 
 
 def configured(folder, chat, servers):
     sources = "".join(
         f'[[chat.source]]\nplatform = "{name}"\nserver = "{servers[name].address}"\n' for name in PLATFORMS
     )
-    about = f'name = "lanternkm"\nhashtags = ["{TAG}"]\nschedule = "FREQ=DAILY;BYHOUR=20;BYMINUTE=0"\n'
+    about = f'name = "lanternkm"\nhashtags = ["{TAG}"]\nschedule = "{DAILY}"\n'
     configure(folder, f"[[chat]]\n{about}{sources}")
     return [*command(folder, "collect", "--session", f"{chat.start:%Y-%m-%d}")]
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -13,7 +13,7 @@ from benchmarks import generate
 from knowarchive.errors import ConflictError, StorageError
 from pipelines import inbox
 from tests.archives import configure, open_archive, rows
-from tests.connectors.loopback import PRIVATE, SECRETS, TAG, Chat, MachineClock
+from tests.connectors.loopback import DAILY, LATELY, PRIVATE, SECRETS, TAG, Chat, MachineClock
 from tests.connectors.x.server import TOKEN
 
 PLATFORMS = ("x", "bluesky", "mastodon")
@@ -23,12 +23,12 @@ WORDS = ("what do we keep", "the letters", "moderator", "guest1", PRIVATE, TOKEN
 @pytest.fixture
 def place(tmp_path, socket_enabled, monkeypatch):
     """Yesterday's session, to be swept, on three servers. Gives its date."""
-    day = datetime.now(UTC) - timedelta(days=1)
-    with Chat(day.replace(hour=20, minute=0, second=0, microsecond=0), MachineClock).served() as servers:
+    day = LATELY.date()
+    with Chat(LATELY, MachineClock).served() as servers:
         sources = "".join(
             f'[[chat.source]]\nplatform = "{name}"\nserver = "{servers[name].address}"\n' for name in PLATFORMS
         )
-        rule = f'{{rule = "FREQ=DAILY;BYHOUR=20;BYMINUTE=0", from = {day.date()}, until = {day.date()}}}'
+        rule = f'{{rule = "{DAILY}", from = {day}, until = {day}}}'
         path = configure(
             tmp_path,
             f'[schedule]\nrefresh = []\ninbox = "inbox"\n[publish]\ncontact = "keeper@example.org"\n'
@@ -38,7 +38,7 @@ def place(tmp_path, socket_enabled, monkeypatch):
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         monkeypatch.setenv("DO_NOT_TRACK", "1")
-        yield f"{day:%Y-%m-%d}"
+        yield f"{day}"
 
 
 async def kept():
