@@ -98,12 +98,13 @@ def bring_up_to_date(
     changed = _changed(archive, state, target) if state else None
     if state is not None and changed is None:
         state, why = None, "the archive's log does not tell what changed"
-    work = _Work(archive, config, on_progress)
-    with IndexWriter(folder, state, expected=0 if state else archive.size()) as writer:
+    work = _Work(archive, config)
+    expected = 0 if state else archive.size()
+    with IndexWriter(folder, state, expected=expected) as writer:
         if state is None or changed is None:
-            count = _build(work, writer, pool)
+            count = _build(work, writer, pool if expected > AT_ONCE else None, on_progress)
         else:
-            count = _amend(work, writer, state, target, changed)
+            count = _amend(work, writer, state, target, changed, on_progress)
         finished = writer.finish(
             setup=target.setup,
             tables=target.tables,
@@ -148,13 +149,13 @@ def _usable(folder: Path) -> tuple[State | None, str | None]:
     return (index.state, None) if index else (None, "there was none that this version reads")
 
 
-def _build(work: "_Work", writer: IndexWriter, pool: "Pool | None") -> int:
+def _build(work: "_Work", writer: IndexWriter, pool: "Pool | None", on_progress: Callable[[int], None]) -> int:
     extent = work.archive.extent()
     if extent is None:
         return 0
     stretches = work.cut([(extent[0], extent[1] + timedelta.resolution)])
     slices: Iterable[list[IndexedPost]]
-    if pool and work.archive.size() > AT_ONCE:
+    if pool:
         import secrets
 
         from pipelines.helpers import in_order
@@ -169,17 +170,26 @@ def _build(work: "_Work", writer: IndexWriter, pool: "Pool | None") -> int:
     for posts in slices:
         writer.add(posts)
         count += len(posts)
-        work.on_progress(count)
+        on_progress(count)
     return count
 
 
-def _amend(work: "_Work", writer: IndexWriter, state: State, target: _Target, changed: Changes) -> int:
+def _amend(
+    work: "_Work",
+    writer: IndexWriter,
+    state: State,
+    target: _Target,
+    changed: Changes,
+    on_progress: Callable[[int], None],
+) -> int:
     stretches = [*changed.months, *((moment, moment + timedelta.resolution) for moment in changed.moments)]
     stretches += work.corrected(state.corrections, target.corrections) + work.cut_anew(state.windows)
-    count = 0
+    count = seen = 0
     for stretch in work.cut(stretches):
-        count += writer.replace(*stretch, work.read(*stretch))
-        work.on_progress(count)
+        posts = work.read(*stretch)
+        count += writer.replace(*stretch, posts)
+        seen += len(posts)
+        on_progress(seen)
     return count
 
 
@@ -191,17 +201,17 @@ def _read(build: str, config: Config, since: datetime, until: datetime) -> bytes
     if not _reader or _reader[0][0] != build:
         from storage.archive import Archive
 
-        _reader[:] = [(build, _Work(Archive(config.archive_url, config.state_dir), config, lambda _: None))]
+        _reader[:] = [(build, _Work(Archive(config.archive_url, config.state_dir), config))]
     return msgspec.msgpack.encode(_reader[0][1].read(since, until))
 
 
 class _Work:
     """Reads the posts of stretches of time, with where they belong."""
 
-    def __init__(self, archive: "Archive", config: Config, on_progress: Callable[[int], None]) -> None:
+    def __init__(self, archive: "Archive", config: Config) -> None:
         from pipelines.sessions import list_windows
 
-        self.archive, self.config, self.on_progress = archive, config, on_progress
+        self.archive, self.config = archive, config
         extent = archive.extent()
         self.windows = [
             (chat, window)

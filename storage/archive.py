@@ -166,7 +166,7 @@ class Archive:
 
     def size(self) -> int:
         """How many posts there are, from the log alone; one that was seen twice counts twice."""
-        return sum(file.rows for file in self.tables["posts"].files())
+        return sum(self.months().values())
 
     def months(self) -> dict[str, int]:
         """How many posts there are of each month ("2015-05"), as `size` counts them."""

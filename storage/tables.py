@@ -410,11 +410,12 @@ def _joined(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
     What comes a page at a time would be a row group each, with more bytes about it than in it.
     """
     held: list[pa.Table] = []
+    count = size = 0
     for table in tables:
-        joined = [*held, table]
-        if held and (sum(map(len, joined)) > rows or sum(one.nbytes for one in joined) > ROW_GROUP_BYTES):
+        count, size = count + len(table), size + table.nbytes
+        if held and (count > rows or size > ROW_GROUP_BYTES):
             yield pa.concat_tables(held)
-            held = []
+            held, count, size = [], len(table), table.nbytes
         if len(table):
             held.append(table)
     if held:

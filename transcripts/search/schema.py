@@ -70,7 +70,6 @@ def document(post: IndexedPost) -> "Document":
         "words": [" ".join(text), *beside(post)],
         "uid": post.uid,
         "marks": list(dict.fromkeys(_marks(post, hosts))),
-        "aspect": [*map(_numbered, _aspects(post.created_at.year, post.platform, post.filed))],
         "created": seconds(post.created_at),
         "worth": worth(post),
         "twin": twin(post, text),
@@ -80,10 +79,9 @@ def document(post: IndexedPost) -> "Document":
         fields["parent"] = number(post.reply_to)
     if post.author_name:
         fields["names"] = " ".join(words.words(post.author_name))
-    if post.author_handle:
-        fields["author"] = _numbered(words.exact(post.author_handle))
-    if hosts:
-        fields["host"] = [*map(_numbered, hosts)]
+    for name, names in _names(post, hosts).items():
+        if names:
+            fields[name] = [*map(_numbered, names)]
     return Document.from_dict(fields, schema())
 
 
@@ -124,11 +122,16 @@ def hosts_of(post: IndexedPost) -> list[str]:
 
 def names_of(post: IndexedPost, counted: str) -> Sequence[str]:
     """The names whose numbers a field of `COUNTED` holds of a post."""
-    if counted == "host":
-        return hosts_of(post)
-    if counted == "author":
-        return [words.exact(post.author_handle)] if post.author_handle else []
-    return _aspects(post.created_at.year, post.platform, post.filed)
+    return _names(post, hosts_of(post))[counted]
+
+
+def _names(post: IndexedPost, hosts: Sequence[str]) -> dict[str, Sequence[str]]:
+    """By the fields of `COUNTED`."""
+    return {
+        "aspect": _aspects(post.created_at.year, post.platform, post.filed),
+        "author": [words.exact(post.author_handle)] if post.author_handle else [],
+        "host": hosts,
+    }
 
 
 @lru_cache(_REMEMBERED)
