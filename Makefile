@@ -43,9 +43,14 @@ format: venv
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: venv ## import speed, memory, bytes a post; ratios within one run; then what the scheduler costs
+bench: venv ## everything that is measured, as ratios within one run: an hour and a half on two cores
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python -m benchmarks.collecting --archives 0 10000 1000000
 	$(BIN)/python -m benchmarks.schedule
+	$(BIN)/python -m benchmarks.search --posts 2000000
+	$(BIN)/python -m benchmarks.readers --posts 2000000
+	$(BIN)/python -m benchmarks.exports
+	$(BIN)/python -m benchmarks.site
 
 eval: venv ## how well posts are filed, against chats labelled by hand
 	$(BIN)/python -m benchmarks.eval
