@@ -167,6 +167,15 @@ async def catch_up() -> State[Any]:
     return await _run(work)
 
 
+def look_on() -> bool:
+    """Tell people how things stand, as a run that catches up does, and whether such a run would do anything else."""
+    place = _Workplace()
+    try:
+        return bool(place.due() or place.pulls()) or is_due(place.config, place.archive, datetime.now(UTC))
+    finally:
+        tell_people(place.config, place.archive, os.environ, datetime.now(UTC))
+
+
 async def _tend_all(place: _Workplace, jobs: Iterable[Job]) -> list[Tended]:
     """Do jobs one after the other, but for polls, which are whose who follows the session."""
     done: list[Tended] = []

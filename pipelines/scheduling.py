@@ -30,10 +30,11 @@ log = logging.getLogger("knowarchive.schedule")
 LOOPBACK = "127.0.0.1"
 PATIENCE = 180.0  # seconds until the server must answer; a small machine imports it for half a minute
 DRAIN = 60.0  # seconds that running flows get to end
-CATCH_UP = "*/5 * * * *"
+LOOKS = 300.0  # seconds between two looks at what is due; prefect.yaml says the same of its runs
 CONFIG_LOOKS = 20.0  # seconds between two looks at the configuration
 STOPPING = "stopping"
 SERVER_LOG = "server.log"
+CATCHING_UP = "due"  # the deployment that catches up: it has no schedule, but is woken
 SITE, INBOX = "site", "inbox"  # the deployments that publish and import
 SECRET_PREFIX = "KNOWARCHIVE_"  # noqa: S105 - how the names of secrets begin, not one of them
 
@@ -50,7 +51,7 @@ def environment(config: Config, given: Mapping[str, str]) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 86_400),
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(30 * 86_400),
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_LOGGING_LOGGERS_PREFECT_FLOW_RUNS_LEVEL": "INFO",
@@ -216,12 +217,13 @@ async def _serve(config: Config, server_ended: Callable[[], int | None]) -> None
             await asyncio.sleep(0.1)
         for number in (signal.SIGTERM, signal.SIGINT):  # after Prefect set its own, which kills what runs
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await _wake(client)
-        watching = asyncio.create_task(_watch(runner, client, config))
+        await _catch_up(client)
+        watching = [asyncio.create_task(_watch(runner, client, config)), asyncio.create_task(_look_on(client))]
         log.info("serving %d chats", len(config.chat))
         ends = [running, asyncio.create_task(stop.wait()), asyncio.create_task(_wait_until(server_ended))]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        watching.cancel()
+        for one in watching:
+            one.cancel()
         stopping.touch()
         if server_ended() is not None:  # nobody is there to drain from
             raise SchedulerError("Prefect's server ended")
@@ -248,7 +250,7 @@ async def _deploy(runner: "Runner", client: "PrefectClient", config: Config) -> 
     """Make the deployments those of the configuration: new and changed ones are written, others go."""
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.deployments.runner import EntrypointType  # type: ignore[attr-defined]
-    from prefect.schedules import Cron, RRule
+    from prefect.schedules import RRule
 
     from pipelines import flows
 
@@ -270,7 +272,7 @@ async def _deploy(runner: "Runner", client: "PrefectClient", config: Config) -> 
     ]
     wanted += [
         await flows.catch_up.ato_deployment(
-            "all", schedules=[Cron(CATCH_UP, timezone="UTC")], concurrency_limit=alone, entrypoint_type=where,
+            CATCHING_UP, concurrency_limit=alone, entrypoint_type=where,
             description="Whatever is due by the ledger: missed sessions, tries after failures, refreshes.",
         ),
         await flows.maintain.ato_deployment(
@@ -317,9 +319,28 @@ async def end_left_running(client: "PrefectClient") -> int:
     return ended
 
 
-async def _wake(client: "PrefectClient") -> None:
-    deployment = await client.read_deployment_by_name("catch up/all")
+async def _catch_up(client: "PrefectClient") -> None:
+    deployment = await client.read_deployment_by_name(f"catch up/{CATCHING_UP}")
     await client.create_flow_run_from_deployment(deployment.id)
+
+
+async def _look_on(client: "PrefectClient") -> None:
+    """Every five minutes have what is due caught up with, where something is: each run is a process and a history."""
+    from pipelines import flows
+
+    while True:
+        await asyncio.sleep(LOOKS - datetime.now(UTC).timestamp() % LOOKS)
+        try:
+            is_wanted = await asyncio.to_thread(flows.look_on)
+        except Exception:  # whatever it is: the run may fare better, or ends as failed for all to see
+            log.exception("nobody knows what is due")
+            is_wanted = True
+        if not is_wanted:
+            continue
+        try:
+            await _catch_up(client)
+        except Exception:  # whatever Prefect raises: it is tried again at the next look
+            log.exception("nobody could be woken")
 
 
 async def _drain(client: "PrefectClient") -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from knowarchive.config import Config
 from knowarchive.errors import StorageError
+from pipelines.claims import claim
 from pipelines.standing import Trouble, take_stock
 from storage.archive import Archive
 
@@ -26,12 +27,13 @@ def tell_people(config: Config, archive: Archive, environ: Mapping[str, str], no
     """Look how things stand, and tell what is new to the addresses in the environment, if there are any.
 
     Returns:
-        How many troubles were told.
+        How many troubles were told: none where another process tells of them just now.
     """
     send = sender(environ)
     if send is None:
         return 0
-    return tell(config.state_dir, take_stock(config, archive, environ, now).troubles, now, send)
+    with claim(config.state_dir, "tell") as is_mine:
+        return tell(config.state_dir, take_stock(config, archive, environ, now).troubles, now, send) if is_mine else 0
 
 
 def choose(

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from knowarchive.config import Chat, Policy, Rule, load_config
-from pipelines.scheduling import CATCH_UP, INBOX, SITE, rrules
+from pipelines.scheduling import INBOX, LOOKS, SITE, rrules
 
 ROOT = Path(__file__).parents[1]
 OPERATING = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
@@ -28,7 +28,9 @@ def test_the_deployments_of_a_work_pool_are_scheduled_as_the_command_schedules_t
     }  # fmt: skip
     assert found["pipelines.flows.publish"]["name"] == SITE
     assert found["pipelines.flows.import_inbox"]["name"] == INBOX
-    assert found["pipelines.flows.catch_up"]["schedules"] == [{"cron": CATCH_UP, "timezone": "UTC"}]
+    assert found["pipelines.flows.catch_up"]["schedules"] == [
+        {"cron": f"*/{LOOKS / 60:.0f} * * * *", "timezone": "UTC"}
+    ]
     chat = Chat(name="a", hashtags=("a",), schedule="FREQ=WEEKLY;BYDAY=WE;BYHOUR=20;BYMINUTE=0")
     assert [one["rrule"] for one in found["pipelines.flows.collect"]["schedules"]] == rrules(chat)
     tidy = msgspec.structs.replace(chat, schedule=(Rule(rule=Policy().maintain),))

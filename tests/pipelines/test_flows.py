@@ -98,6 +98,7 @@ def test_flows_do_what_is_due_once_try_again_what_may_succeed_and_keep_nobodys_w
 
     try:
         with prefect_test_harness(server_startup_timeout=180):
+            assert flows.look_on(), "a session is due"
             monkeypatch.setattr(flows, "carry_out", broken)
             state = asyncio.run(flows.catch_up(return_state=True))
             assert (state.type.value, state.message, len(tries)) == ("FAILED", "StorageError", 1)
@@ -123,6 +124,7 @@ def test_flows_do_what_is_due_once_try_again_what_may_succeed_and_keep_nobodys_w
             assert (state.type.value, state.message.endswith(" files changed")) == ("COMPLETED", True)
             state = asyncio.run(flows.publish(return_state=True))
             assert (state.name, state.message) == ("Skipped", "nothing is new")
+            assert not flows.look_on(), "all is done"
             monkeypatch.setattr(flows, "STARTING", timedelta(0))
             assert asyncio.run(wake_what_is_stuck(flows)) == {"CRASHED": 1, "SCHEDULED": 1}
             reports, everything = asyncio.run(kept())
