@@ -310,7 +310,9 @@ def test_four_workers_collect_twenty_sessions_into_one_archive_each_once(tmp_pat
     assert asked_for(servers) == asked, "nothing is asked for twice"
     collected = Counter(one["name"] for one in runs if one["name"].startswith("collect "))
     assert collected == {f"collect {name}": 1 for name in chats.starts}
-    assert {one["state_type"] for one in runs} == {"COMPLETED"}
+    assert {one["state_type"] for one in runs if one["name"] != "catch up"} == {"COMPLETED"}
+    looks = {one["state_type"] for one in runs if one["name"] == "catch up"}
+    assert looks <= {"COMPLETED", "CANCELLED"}, "the one by the clock and the one by hand may meet"
     assert held(archive) == held(whole), "the same posts as one machine makes"
     assert len(contents(archive)["payloads"]) == len(contents(whole)["payloads"])
     assert {check.status for check in verify(load_config(tmp_path / "machine0" / "knowarchive.toml"), archive)} == {
