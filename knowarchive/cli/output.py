@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def print_table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], e
 
     from rich.cells import cell_len
 
-    numbers = {key for key in columns if all(isinstance(row.get(key), int | float | Decimal | None) for row in rows)}
+    numbers = {key for key in columns if all(isinstance(row.get(key), Number | None) for row in rows)}
     cells = [[_cell(row.get(key)) for key in columns] for row in rows]
     headings = [one_line(heading) for heading in columns.values()]
     right = [key in numbers for key in columns]
