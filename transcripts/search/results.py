@@ -1,7 +1,8 @@
 """Ask an index: the posts that fit best, what of them was meant, and how all that fit are spread."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import structs
@@ -15,6 +16,9 @@ from transcripts.search.language import Query
 from transcripts.search.posts import Filed, IndexedPost, number
 from transcripts.search.schema import COUNTED, FACETS, schema
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 DEEPEST = 10_000  # posts down the list that can be reached; who looks for more narrows the query
 LARGEST_PAGE = 1_000
 VALUES = 10  # of a facet
@@ -23,7 +27,10 @@ SAME = 2 * 86_400  # seconds within which equal texts are one post on several ne
 NO_QUESTION = ("question", "none")  # what posts are filed under that belong to none: not shown
 REPLIES = 50  # that are read of those to one post
 
+LARGE = 100_000  # posts in an index of which facets are counted beside everything else
+
 Sort = Literal["relevance", "newest", "oldest"]
+Spread = dict[str, tuple[tuple[str, int], ...]]
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -50,7 +57,7 @@ class Results(msgspec.Struct, frozen=True):
     query: Query
     total: int
     hits: tuple[Hit, ...]
-    facets: dict[str, tuple[tuple[str, int], ...]]
+    facets: Spread
     sort: Sort
     page: int
     pages: int
@@ -92,14 +99,15 @@ def search(
         sort = "newest"
     page = min(max(page, 1), -(-DEEPEST // limit))
     compiled = _except(compile_query(query, index), without)
+    counting = _counting(index, compiled) if facets else dict
     groups, total = _folded(index, compiled, sort, page * limit)
     if not total and (forgiven := _unknown(index, query)):
         compiled = _except(compile_query(query, index, forgiven), without)
+        counting = _counting(index, compiled) if facets else dict
         groups, total = _folded(index, compiled, sort, page * limit)
     pages = max(1, -(-min(total, DEEPEST) // limit))
     pages = min(pages, max(1, -(-len(groups) // limit))) if len(groups) < page * limit else pages
     page = min(page, pages)
-    spread = _spread(index, compiled) if facets else {}  # at once: the lists of posts are still at hand in the caches
     meant = marker(query, index, forgiven)
     chats = {term.value for term in query.terms if term.name == "chat" and not term.negated}
     hits = []
@@ -109,7 +117,7 @@ def search(
         hits.append(Hit(post, score, mark(post.text or "", meant), filed, tuple(also)))
     if forgiven:
         notes += _say_forgiven(index, query, forgiven, hits)
-    return Results(query, total, tuple(hits), spread, sort, page, pages, tuple(notes))
+    return Results(query, total, tuple(hits), counting(), sort, page, pages, tuple(notes))
 
 
 def around(index: SearchIndex, hits: Sequence[Hit]) -> dict[str, Around]:
@@ -172,7 +180,22 @@ def _folded(
             return groups, total
 
 
-def _spread(index: SearchIndex, compiled: Compiled) -> dict[str, tuple[tuple[str, int], ...]]:
+def _counting(index: SearchIndex, compiled: Compiled) -> Callable[[], Spread]:
+    """Count facets beside other work, where that takes longer than to hand it over. Returns what waits for the counts."""
+    if index.state.posts < LARGE:
+        return partial(_spread, index, compiled)
+    return _beside().submit(_spread, index, compiled).result
+
+
+@cache
+def _beside() -> "ThreadPoolExecutor":
+    """Threads that count. The engine lets go of the interpreter while it works, so two of them are two processors."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(thread_name_prefix="facets")
+
+
+def _spread(index: SearchIndex, compiled: Compiled) -> Spread:
     """The values of each facet with how many of the posts that fit have them, the most frequent first."""
     found: dict[str, list[tuple[str, int]]] = {facet: [] for facet in FACETS}
     for counted, told in index.searcher.aggregate(compiled, _COUNTS).items():

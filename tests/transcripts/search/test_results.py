@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.transcripts.search.conftest import NOON, change, indexed, write
-from transcripts.search import compiling
+from transcripts.search import compiling, results
 from transcripts.search import index as indexes
 from transcripts.search.highlighting import differs, mark, marker
 from transcripts.search.index import IndexWriter, open_index, touched_since
@@ -154,6 +154,13 @@ def test_a_post_on_two_networks_or_repeated_by_hand_is_one_hit(tmp_path):
     }
 
 
+@pytest.fixture(params=[results.LARGE, 0], ids=["a small index", "a large one"])
+def large(request, monkeypatch):
+    """From how many posts on facets are counted by another thread."""
+    monkeypatch.setattr(results, "LARGE", request.param)
+
+
+@pytest.mark.usefixtures("large")
 def test_facets_count_all_that_fit(tmp_path):
     posts = [
         indexed(
@@ -200,6 +207,12 @@ def test_asking_for_combinations_of_forms_finds_what_asking_for_any_form_of_each
     together = found()
     monkeypatch.setattr(compiling, "MOST_COMBINATIONS", 0)
     assert together == found() != set()
+
+
+@pytest.mark.usefixtures("large")
+def test_facets_are_those_of_what_was_forgiven(tmp_path):
+    found = search(write(tmp_path / "index", [indexed(n, f"letters {n}") for n in range(3)]), parse("leters"))
+    assert (found.total, found.facets["chat"]) == (3, (("lampchat", 3),))
 
 
 def test_facets_are_counted_only_where_they_are_asked_for(tmp_path):
