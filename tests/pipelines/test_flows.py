@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import generate
 from knowarchive.errors import ConflictError, StorageError
-from pipelines import inbox
+from pipelines import inbox, scheduling
 from tests.archives import configure, open_archive, rows
 from tests.connectors.loopback import DAILY, LATELY, PRIVATE, SECRETS, TAG, Chat, MachineClock
 from tests.connectors.x.server import TOKEN
@@ -67,6 +67,20 @@ async def wake_what_is_stuck(flows):
         return Counter(one.state.type.value for one in runs if one.deployment_id == deployment)
 
 
+async def wakes(flows, monkeypatch):
+    """How often somebody is woken to catch up within two seconds, in which it is looked twenty times what is due."""
+    from prefect.client.orchestration import get_client
+
+    monkeypatch.setattr(scheduling, "LOOKS", 0.1)
+    async with get_client() as client:
+        deployment = await client.create_deployment(await client.create_flow(flows.catch_up), scheduling.CATCHING_UP)
+        before = sum(one.deployment_id == deployment for one in await client.read_flow_runs())
+        looking = asyncio.create_task(scheduling._look_on(client))
+        await asyncio.sleep(2)
+        looking.cancel()
+        return sum(one.deployment_id == deployment for one in await client.read_flow_runs()) - before
+
+
 def fill(folder, monkeypatch):
     """Two files, called as people call them, one of which is nothing that we know."""
     monkeypatch.setattr(inbox, "SETTLED", timedelta(0))
@@ -98,7 +112,7 @@ def test_flows_do_what_is_due_once_try_again_what_may_succeed_and_keep_nobodys_w
 
     try:
         with prefect_test_harness(server_startup_timeout=180):
-            assert flows.look_on(), "a session is due"
+            assert asyncio.run(wakes(flows, monkeypatch)), "a session is due"
             monkeypatch.setattr(flows, "carry_out", broken)
             state = asyncio.run(flows.catch_up(return_state=True))
             assert (state.type.value, state.message, len(tries)) == ("FAILED", "StorageError", 1)
@@ -124,7 +138,7 @@ def test_flows_do_what_is_due_once_try_again_what_may_succeed_and_keep_nobodys_w
             assert (state.type.value, state.message.endswith(" files changed")) == ("COMPLETED", True)
             state = asyncio.run(flows.publish(return_state=True))
             assert (state.name, state.message) == ("Skipped", "nothing is new")
-            assert not flows.look_on(), "all is done"
+            assert not asyncio.run(wakes(flows, monkeypatch)), "all is done"
             monkeypatch.setattr(flows, "STARTING", timedelta(0))
             assert asyncio.run(wake_what_is_stuck(flows)) == {"CRASHED": 1, "SCHEDULED": 1}
             reports, everything = asyncio.run(kept())
