@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 STATE = "state.json"
 ERASING = "erasing"  # lies beside it from before something is erased until nothing is left of it on the disk
 HEAP = 64_000_000  # bytes that the writer fills before it writes a segment
-NEW_HEAP = 128_000_000  # the same of a new index: the fewer its segments are, the less has to be merged
+NEW_HEAP = 128_000_000  # the same of a new index, at least: the fewer its segments are, the less has to be merged
+POST = 3_600  # bytes that a post takes of it
 MERGED = 8  # segments of about the same size, which tantivy then makes one of
-PART = 36_000  # posts of which a new index writes a segment, at most; as many as `NEW_HEAP` holds
+PART = 36_000  # posts of which a small new index writes a segment; as many as `NEW_HEAP` holds
+LARGEST_PART = 150_000  # the same of a large one, at most
 THREADS = 1  # each writes segments of its own; one keeps up with what Python can give it
 SHORTEST = 2  # letters that all forms of a word begin with
 MOST_FORMS = 16  # of a word; the most frequent
@@ -195,7 +197,7 @@ class IndexWriter:
                 path.mkdir(mode=0o700, exist_ok=True)
                 self._index = Index(schema(), path=str(path))
                 self._reader = SearchIndex(self.folder, self.state) if self.state else None
-                self._writer = self._index.writer(HEAP if self.state else NEW_HEAP, THREADS)
+                self._writer = self._index.writer(HEAP if self.state else max(NEW_HEAP, self._part * POST), THREADS)
             self._erased = (self.folder / ERASING).exists()  # by one that was stopped
         except BaseException:
             self._abandon()
@@ -345,9 +347,12 @@ class IndexWriter:
 
 
 def _part(expected: int) -> int:
-    """Of how many posts the segments of a new index are, so that as many as tantivy merges are of one size."""
-    parts = 1
-    while parts * PART < expected:
+    """Of how many posts the segments of a new index are, so that as many as tantivy merges are of one size.
+
+    To merge once more takes more time than memory for large segments would cost.
+    """
+    parts = 1 if expected <= PART else MERGED
+    while parts * LARGEST_PART < expected:
         parts *= MERGED
     return -(-expected // parts) if parts > 1 else PART
 

@@ -372,9 +372,10 @@ def test_what_is_as_it_should_be_is_not_written_again(tmp_path):
     assert search(open_index(folder), parse("dogs")).total == 1
 
 
-@pytest.mark.parametrize("posts", [40, 64 * 5 - 3, 64 * 5])
+@pytest.mark.parametrize("posts", [40, 8 * 20 - 3, 64 * 5 - 3, 64 * 5])
 def test_a_new_index_of_many_posts_becomes_one_segment(tmp_path, monkeypatch, posts):
     monkeypatch.setattr(indexes, "PART", 5)
+    monkeypatch.setattr(indexes, "LARGEST_PART", 20)
     monkeypatch.setattr(indexes, "MERGED", 8)
     with IndexWriter(tmp_path / "index", expected=posts) as writer:
         for n in range(posts):
