@@ -4,7 +4,7 @@
 that are played on loopback. `overhead_s` is how much later the first poll of the session is stored, counted from the
 minute at which it opens, than the plain command takes: less than nothing where the run's process was started ahead of
 its time. `idle_cpu` is the share of one core that all its processes use together, and `idle_mb` their memory
-(proportional set size: what they share is counted once); `peak_mb` includes a catching up.
+(proportional set size: what they share is counted once), `peak_mb` the most of it.
 """
 
 import argparse
@@ -38,7 +38,9 @@ TICKS = os.sysconf("SC_CLK_TCK")
 def main() -> None:
     """Run everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--idle", type=float, default=300.0, help="seconds to look on; in 300 it is looked once what is due")
+    parser.add_argument(
+        "--idle", type=float, default=300.0, help="seconds to look on; in 300 it is looked once what is due"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
