@@ -84,7 +84,14 @@ class Peer:
                     raise AbsentError(f"does not start: {line or f'exit code {code}'}")
             yield self.address
         finally:
-            subprocess.run([self.folder / "stop"], check=False, timeout=60, stdin=subprocess.DEVNULL)
+            self._stop()
+
+    def _stop(self):
+        """Have it stopped, and gone: one that still answers while it ends would be taken for somebody's who started it."""
+        subprocess.run([self.folder / "stop"], check=False, timeout=60, stdin=subprocess.DEVNULL)
+        until = time.monotonic() + 30
+        while self.answers() and time.monotonic() < until:
+            time.sleep(0.1)
 
     def _start(self, environment, seconds):
         """Returns the exit code, and the last line that was said."""

@@ -53,6 +53,16 @@ def test_a_peer_is_stopped_when_a_test_fails(peer):
     assert (one.folder / "stopped").exists()
 
 
+def test_a_peer_that_ends_slowly_is_waited_for(peer, monkeypatch):
+    one = peer(RUNNING)
+    answers = [False, True, True, False]
+    monkeypatch.setattr(servers.Peer, "answers", lambda _: answers.pop(0))
+    with one.running():
+        assert len(answers) == 3
+    assert (one.folder / "stopped").exists()
+    assert not answers
+
+
 def test_a_peer_that_does_not_start_says_its_last_line_and_is_stopped(peer):
     one = peer("#!/bin/sh\necho one\necho 'the port is taken' >&2\nexit 3\n")
     with pytest.raises(servers.AbsentError, match=r"^does not start: the port is taken$"), one.running():
