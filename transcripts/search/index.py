@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -32,6 +33,7 @@ POST = 3_600  # bytes of it that a post is counted for; a tenth of them is reall
 MERGED = 8  # segments of about the same size, which tantivy then makes one of
 PART = 36_000  # posts of which a small new index writes a segment; as many as `NEW_HEAP` holds
 LARGEST_PART = 300_000  # the same of a large one, at most
+BURST = 1_000  # documents that it is given at once: it would sleep after each, and be woken for the next
 THREADS = 1  # each writes segments of its own; one keeps up with what Python can give it
 SHORTEST = 2  # letters that all forms of a word begin with
 MOST_FORMS = 16  # of a word; the most frequent
@@ -209,11 +211,14 @@ class IndexWriter:
 
     def add(self, posts: Iterable[IndexedPost]) -> None:
         """Add posts that are not in the index."""
+        rest = iter(posts)
         with _telling(self.folder):
-            for post in posts:
-                self.languages.add(words.stemmer_of(post.lang))
-                self._writer.add_document(document(post))
-                self._written += 1
+            while some := list(islice(rest, min(BURST, self._part - self._written % self._part))):
+                documents = [*map(document, some)]
+                for one in documents:
+                    self._writer.add_document(one)
+                self.languages.update(words.stemmer_of(post.lang) for post in some)
+                self._written += len(some)
                 if self._written % self._part == 0:
                     self._writer.commit()
 

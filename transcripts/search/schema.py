@@ -70,6 +70,7 @@ def document(post: IndexedPost) -> "Document":
         "words": [" ".join(text), *beside(post)],
         "uid": post.uid,
         "marks": list(dict.fromkeys(_marks(post, hosts))),
+        "aspect": _aspect_numbers(post.created_at.year, post.platform, post.filed),
         "created": seconds(post.created_at),
         "worth": worth(post),
         "twin": twin(post, text),
@@ -79,9 +80,10 @@ def document(post: IndexedPost) -> "Document":
         fields["parent"] = number(post.reply_to)
     if post.author_name:
         fields["names"] = " ".join(words.words(post.author_name))
-    for name, names in _names(post, hosts).items():
-        if names:
-            fields[name] = [*map(_numbered, names)]
+    if post.author_handle:
+        fields["author"] = _numbered(words.exact(post.author_handle))
+    if hosts:
+        fields["host"] = [*map(_numbered, hosts)]
     return Document.from_dict(fields, schema())
 
 
@@ -122,24 +124,23 @@ def hosts_of(post: IndexedPost) -> list[str]:
 
 def names_of(post: IndexedPost, counted: str) -> Sequence[str]:
     """The names whose numbers a field of `COUNTED` holds of a post."""
-    return _names(post, hosts_of(post))[counted]
+    if counted == "aspect":
+        return _aspects(post.created_at.year, post.platform, post.filed)
+    if counted == "author":
+        return [words.exact(post.author_handle)] if post.author_handle else []
+    return hosts_of(post)
 
 
-def _names(post: IndexedPost, hosts: Sequence[str]) -> dict[str, Sequence[str]]:
-    """By the fields of `COUNTED`."""
-    return {
-        "aspect": _aspects(post.created_at.year, post.platform, post.filed),
-        "author": [words.exact(post.author_handle)] if post.author_handle else [],
-        "host": hosts,
-    }
-
-
-@lru_cache(_REMEMBERED)
-def _aspects(year: int, platform: str, filed: tuple[Filed, ...]) -> tuple[str, ...]:
+def _aspects(year: int, platform: str, filed: tuple[Filed, ...]) -> list[str]:
     values: list[tuple[str, object]] = [("year", year), ("platform", platform)]
     values += [("chat", one.chat) for one in filed]
     values += [("question", one.topic) for one in filed if one.topic]
-    return tuple(dict.fromkeys(f"{facet}={value}" for facet, value in values))
+    return list(dict.fromkeys(f"{facet}={value}" for facet, value in values))
+
+
+@lru_cache(_REMEMBERED)
+def _aspect_numbers(year: int, platform: str, filed: tuple[Filed, ...]) -> list[int]:
+    return [*map(number, _aspects(year, platform, filed))]
 
 
 def beside(post: IndexedPost) -> Iterator[str]:
@@ -147,29 +148,32 @@ def beside(post: IndexedPost) -> Iterator[str]:
     texts = [post.warning, *post.alts, *post.options]
     for url, title in post.links:
         texts += [title, " ".join(word for word in words.words(" ".join(_host_and_path(url))) if word not in FILLERS)]
-    texts += [" ".join(_INNER_WORD.findall(tag)) for tag in post.hashtags if not (tag.islower() or tag.isupper())]
+    texts += map(_words_inside, post.hashtags)
     yield from (" ".join(words.words(text)) for text in texts if text)
+
+
+@lru_cache(_REMEMBERED)
+def _words_inside(tag: str) -> str:
+    """The words of a hashtag that is written of several; nothing else."""
+    return "" if tag.islower() or tag.isupper() else " ".join(_INNER_WORD.findall(tag))
 
 
 def _marks(post: IndexedPost, hosts: Iterable[str]) -> list[str]:
     """Every property of a post, which links to some hosts, that can be asked for, but for the facets."""
-    marks: list[str] = []
-    for filed in post.filed:
-        if filed.session:
-            marks += (f"session={filed.session}", f"role={filed.role}")
+    marks = [*_filed_marks(post.filed)]
     if post.deleted:
         return [*marks, "is=deleted"]
-    marks += [f"tag={words.exact(tag)}" for tag in post.hashtags]
+    marks += map(_tag_mark, post.hashtags)
     if post.author_handle:
-        marks += [f"from={short}" for short in short_handles(words.exact(post.author_handle))]
+        marks += _author_marks(post.author_handle)
     if post.answers:
-        marks += [f"to={handle}" for handle in _handles(post.answers)]
+        marks += _handle_marks("to", post.answers)
     for mention in post.mentions:
-        marks += [f"mentions={handle}" for handle in _handles(mention)]
+        marks += _handle_marks("mentions", mention)
     for host in hosts:
-        marks += [f"link={domain}" for domain in _domains(host)]
+        marks += _host_marks(host)
     if post.lang:
-        marks.append(_lang(post.lang))
+        marks.append(_lang_mark(post.lang))
     if post.consent and post.consent != NO_WISH:
         marks.append(f"consent={post.consent}")
     if post.links:
@@ -184,18 +188,37 @@ def _marks(post: IndexedPost, hosts: Iterable[str]) -> list[str]:
 
 
 @lru_cache(_REMEMBERED)
-def _lang(lang: str) -> str:
+def _filed_marks(filed: tuple[Filed, ...]) -> list[str]:
+    return [mark for one in filed if one.session for mark in (f"session={one.session}", f"role={one.role}")]
+
+
+@lru_cache(_REMEMBERED)
+def _tag_mark(tag: str) -> str:
+    return f"tag={words.exact(tag)}"
+
+
+@lru_cache(_REMEMBERED)
+def _lang_mark(lang: str) -> str:
     return f"lang={lang.partition('-')[0].casefold()}"
 
 
 @lru_cache(_REMEMBERED)
-def _handles(handle: str) -> tuple[str, ...]:
-    """The forms in which a handle is asked for."""
-    whole = words.exact(handle.removeprefix("@"))
-    return (whole, *short_handles(whole))
+def _author_marks(handle: str) -> list[str]:
+    return [f"from={short}" for short in short_handles(words.exact(handle))]
 
 
 @lru_cache(_REMEMBERED)
+def _handle_marks(name: str, handle: str) -> list[str]:
+    """In all forms in which a handle is asked for."""
+    whole = words.exact(handle.removeprefix("@"))
+    return [f"{name}={form}" for form in (whole, *short_handles(whole))]
+
+
+@lru_cache(_REMEMBERED)
+def _host_marks(host: str) -> list[str]:
+    return [f"link={domain}" for domain in _domains(host)]
+
+
 def short_handles(handle: str) -> tuple[str, ...]:
     """A handle as people shorten it: without its server, or without `.bsky.social`."""
     shorter = (handle.partition("@")[0], handle.removesuffix(".bsky.social"))
