@@ -8,15 +8,19 @@ from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import connectors
+from knowarchive.errors import KnowarchiveError
 from knowarchive.model import Mapped, Payload, Quarantined
 from pipelines.helpers import Helpers
 from pipelines.remembering import Memory, take_out
 from storage.preparing import Prepared, prepare
 
+T = TypeVar("T")
+
 WORTH_A_PROCESS = 64 << 20  # bytes of payloads; where it was not known how many would come, helpers are started then
-IN_FLIGHT = 3  # payloads that wait for one helper
+IN_FLIGHT = 2  # payloads that one helper has, at which it is or which wait for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def understand_all(
     waiting: deque[Future[tuple[Prepared, int]] | tuple[Prepared, int] | Quarantined] = deque()
     originals: deque[Payload | None] = deque()
     size = 0
-    for record in records:
+    for record, is_last in _with_last(records):
         if isinstance(record, Quarantined):
             waiting.append(record)
             originals.append(None)
@@ -100,7 +104,8 @@ def understand_all(
             if helpers is not None and size > WORTH_A_PROCESS:
                 helpers.start()
             unfinished = sum(isinstance(one, Future) and not one.done() for one in waiting)
-            if helpers is not None and helpers.is_started and unfinished < IN_FLIGHT * helpers.count:
+            most = helpers.count * (1 if is_last else IN_FLIGHT) if helpers is not None and helpers.is_started else 0
+            if helpers is not None and unfinished < most:
                 waiting.append(helpers.submit(_understand_afar, record, erased, memory))
                 originals.append(record)
             else:
@@ -110,6 +115,23 @@ def understand_all(
             yield _collect(waiting.popleft(), originals.popleft())
     while waiting:
         yield _collect(waiting.popleft(), originals.popleft())
+
+
+def _with_last(records: Iterable[T]) -> Iterator[tuple[T, bool]]:
+    """Each record, and whether it is the last one. An error that comes after a record is raised after it."""
+    held: list[T] = []
+    failure: Exception | None = None
+    try:
+        for record in records:
+            if held:
+                yield held.pop(), False
+            held.append(record)
+    except (KnowarchiveError, OSError) as error:
+        failure = error
+    if held:
+        yield held.pop(), True
+    if failure:
+        raise failure
 
 
 def _understand_afar(payload: Payload, erased: AbstractSet[str], memory: Memory | None) -> tuple[Prepared, int]:
