@@ -13,7 +13,7 @@ from typing import Protocol
 
 from knowarchive.config import SAME_DAY, Chat, Policy, Source, parse_duration
 from transcripts.model import Window
-from transcripts.sessions import windows
+from transcripts.sessions import overlaps, windows
 
 FIRST_RETRY, LONGEST_RETRY = timedelta(minutes=10), timedelta(hours=6)
 TRIES_OF_INCOMPLETE = 3  # what a network did not give three times it will not give
@@ -177,6 +177,19 @@ def coming(chat: Chat, now: datetime, policy: Policy, count: int) -> list[Occurr
     return sorted((one for group in found.values() for one in group), key=lambda one: (one.at, one.what))
 
 
+def clashes(chats: Iterable[Chat], now: datetime) -> list[str]:
+    """Say in a line each of which chats a session begins before another ends, within the next quarter of a year."""
+    said = []
+    for chat in chats:
+        if found := overlaps(chat, now - chat.length, now + timedelta(days=92)):
+            one, other = found[0]
+            said.append(
+                f"{chat.name}: {other.label} begins before {one.label} ends, and takes over from it then; "
+                "if that is not meant, correct the schedule or the duration"
+            )
+    return said
+
+
 def _due_at(
     source: Source, window: Window, runs: Sequence[Done], now: datetime, policy: Policy
 ) -> tuple[str, str, datetime] | None:
@@ -274,15 +287,17 @@ def _of(lines: Mapping[tuple[str | None, str], list[Done]], chat: Chat, source: 
     """The lines about a session at a source."""
     runs = lines.get((chat.name, source.name), [])
     first = bisect_left(runs, window.opens - timedelta(days=8), key=_begin)  # margins may have been other ones
-    last = bisect_left(runs, window.start + timedelta.resolution, key=_begin)
+    last = bisect_left(runs, max(window.start, window.opens) + timedelta.resolution, key=_begin)
     return [run for run in runs[first:last] if is_about(run, window)]
 
 
 def is_about(run: Done, window: Window) -> bool:
-    """Whether a run's window holds the scheduled hour of a session, as far as that was over when it ran."""
+    """Whether a run's window holds the scheduled hour of a session, as far as that is its own and was over when it ran."""
     if run.since is None or run.until is None:
         return False
-    return run.since <= window.start and run.until >= min(window.end, max(window.opens, run.started_at))
+    begin, end = max(window.start, window.opens), min(window.end, window.closes)
+    is_before = run.since < window.opens and run.until <= window.opens  # the end of the session that this one follows
+    return not is_before and run.since <= begin and run.until >= min(end, max(window.opens, run.started_at))
 
 
 def _begin(run: Done) -> datetime:

@@ -5,12 +5,14 @@ import platform
 import shutil
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 from knowarchive import __version__
 from knowarchive.config import Config
 from knowarchive.errors import KnowarchiveError
+from pipelines.agenda import clashes
 from pipelines.standing import LOW_DISK, nearest
 from storage.archive import Archive
 from storage.erasure import unerased
@@ -43,6 +45,7 @@ def diagnose(config: Config) -> list[Check]:
         rule = chat.rules[-1].rule if chat.rules else "no schedule, sessions are found by activity"
         tags = " ".join(f"#{tag}" for tag in chat.tags)
         checks.append(Check("ok", f"chat {chat.name}", f"{tags}; {rule}; {chat.timezone}"))
+    checks += [Check("warning", "schedule", said) for said in clashes(config.chat, datetime.now(UTC))]
     checks.append(_folder("state", config.state_dir))
     if "://" not in config.archive_url:
         checks.append(_folder("archive", Path(config.archive_url)))

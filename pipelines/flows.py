@@ -5,10 +5,11 @@ goes wrong is reported by its kind alone; the words of an error are in the archi
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,8 +30,8 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Crashed, Failed
 
 from connectors.base import Surroundings
-from knowarchive.config import Config, find_config, load_config
-from knowarchive.errors import KnowarchiveError
+from knowarchive.config import Config, find_config, load_served_config
+from knowarchive.errors import ConfigError, KnowarchiveError
 from pipelines.agenda import Job
 from pipelines.claims import claim
 from pipelines.collecting import surroundings_of
@@ -58,21 +59,33 @@ WAITS = [5.0, 30.0, 120.0]  # seconds before a step is done again that another p
 
 
 class _Workplace:
-    """What every flow needs, read anew for each run, so that an edited configuration is picked up."""
+    """What every flow needs, by the configuration as it is when the run begins, and anew before each of its jobs."""
 
     def __init__(self) -> None:
-        self.config: Config = load_config(find_config(None))
+        self._load()
+
+    def _load(self) -> None:
+        self.config: Config = load_served_config(find_config(None), os.environ)
         self.archive = Archive(self.config.archive_url, self.config.state_dir)
         self.surroundings: Surroundings = surroundings_of(self.config, os.environ)
 
     def due(self, chat: str | None = None) -> list[Job]:
+        try:
+            self._load()
+        except ConfigError as error:  # a session that is followed goes on
+            log.warning("%s; it goes on as it was", error)
         return agenda(self.config, self.archive, datetime.now(UTC), chat)
 
     def pulls(self) -> list[Pull]:
         return choose(find_pulls(self.config), self.archive.runs(), datetime.now(UTC))
 
-    def is_stopping(self) -> bool:
-        return (self.config.state_dir / STOPPING).exists()
+    def is_stopping(self, chat: str) -> bool:
+        """Whether work on a chat is to end early: the schedule ends, or the chat was taken out of the configuration."""
+        if (self.config.state_dir / STOPPING).exists():
+            return True
+        with contextlib.suppress(ConfigError):  # from what cannot be read nothing was taken out
+            return load_served_config(self.config.path, os.environ).find_chat(chat) is None
+        return False
 
 
 class _StepError(Exception):
@@ -131,18 +144,17 @@ async def collect(chat: str) -> State[Any]:
     the same session.
     """
 
-    async def work(place: _Workplace) -> list[Tended]:
-        wanted = place.config.find_chat(chat)
+    async def work(place: _Workplace) -> State[Any]:
         done: list[Tended] = []
         with claim(place.config.state_dir, f"follow {chat}") as is_mine:
-            if wanted is None or not is_mine:
-                return done
-            jobs = attend(wanted, place.config.schedule.poll_every, lambda: datetime.now(UTC), time.sleep,
-                          lambda: place.due(chat), is_stopping=place.is_stopping)  # fmt: skip
-            while (job := await asyncio.to_thread(next, jobs, None)) is not None:
-                done.append(await tend_session.with_options(task_run_name=job.name)(place, job))
-            done += await _tend_all(place, await asyncio.to_thread(place.due, chat))
-        return done
+            wanted = place.config.find_chat(chat) if is_mine else None
+            if wanted is not None:
+                jobs = attend(wanted, place.config.schedule.poll_every, lambda: datetime.now(UTC), time.sleep,
+                              lambda: place.due(chat), is_stopping=lambda: place.is_stopping(chat))  # fmt: skip
+                while (job := await asyncio.to_thread(next, jobs, None)) is not None:
+                    done.append(await tend_session.with_options(task_run_name=job.name)(place, job))
+                done += await _tend_all(place, await asyncio.to_thread(place.due, chat))
+        return _come_of(done)
 
     return await _run(work)
 
@@ -154,15 +166,18 @@ async def catch_up() -> State[Any]:
     The deployment of each chat that something is due of is woken; what has none is done here.
     """
 
-    async def work(place: _Workplace) -> list[Tended]:
+    async def work(place: _Workplace) -> State[Any]:
         by_chat: dict[str, list[Job]] = {}
         for job in await asyncio.to_thread(place.due):
             by_chat.setdefault(job.chat.name, []).append(job)
-        own = [job for chat, jobs in by_chat.items() if not await _wake(f"{collect.name}/{chat}") for job in jobs]
+        own = [chat for chat in by_chat if not await wake(f"{collect.name}/{chat}")]
         try:
-            return await _tend_all(place, own)
+            done = await _tend_all(place, [job for chat in own for job in by_chat[chat]])
         finally:
             await asyncio.to_thread(tell_people, place.config, place.archive, os.environ, datetime.now(UTC))
+        if len(own) < len(by_chat):
+            return Completed(message=f"{len(by_chat) - len(own)} woken, {len(done)} done here")
+        return _come_of(done)
 
     return await _run(work)
 
@@ -181,7 +196,7 @@ async def _tend_all(place: _Workplace, jobs: Iterable[Job]) -> list[Tended]:
     done: list[Tended] = []
     failed: list[_StepError] = []
     for job in jobs:
-        if job.step == "live" or place.is_stopping():
+        if job.step == "live" or place.is_stopping(job.chat.name):
             continue
         try:
             done.append(await tend_session.with_options(task_run_name=job.name)(place, job))
@@ -196,33 +211,31 @@ async def _tend_all(place: _Workplace, jobs: Iterable[Job]) -> list[Tended]:
 async def maintain() -> State[Any]:
     """Fold and compact the archive, and delete the files that no reader needs any more."""
 
-    def step() -> State[Any]:
-        keep_up(_Workplace().archive)
+    def step(place: _Workplace) -> State[Any]:
+        keep_up(place.archive)
         return Completed()
 
-    return await _attempt(maintain.name, step)
+    return await _run(lambda place: asyncio.to_thread(step, place))
 
 
 @flow(name="publish", flow_run_name="publish", persist_result=False, log_prints=False)
 async def publish() -> State[Any]:
     """Bring the site up to date. Skipped where nothing is new."""
 
-    def step() -> State[Any]:
-        place = _Workplace()
+    def step(place: _Workplace) -> State[Any]:
         counts = publish_if_due(place.config, place.archive, lambda: datetime.now(UTC))
         if counts is None:
             return Completed(name="Skipped", message="nothing is new")
         return Completed(message=f"{counts['changed']} of {counts['files']} files changed")
 
-    return await _attempt(publish.name, step)
+    return await _run(lambda place: asyncio.to_thread(step, place))
 
 
 @flow(name="import", flow_run_name="import", persist_result=False, log_prints=False)
 async def import_inbox() -> State[Any]:
     """Import what is new in the inbox, one file after the other. Its files are called something by people: not here."""
 
-    def step() -> State[Any]:
-        place = _Workplace()
+    def step(place: _Workplace) -> State[Any]:
         done, failed = 0, 0
         with claim(place.config.state_dir, "import") as is_mine:
             for pull in place.pulls() if is_mine else ():
@@ -237,12 +250,10 @@ async def import_inbox() -> State[Any]:
             return Failed(message=message)
         return Completed(message=message) if done else Completed(name="Skipped", message="nothing is new")
 
-    state = await _attempt(import_inbox.name, step)
-    await _wake_others()
-    return state
+    return await _run(lambda place: asyncio.to_thread(step, place))
 
 
-async def _wake(name: str) -> bool:
+async def wake(name: str) -> bool:
     """Have a deployment run soon, by whoever is free, unless it runs or waits already. Returns whether there is one."""
     async with get_client() as client:
         try:
@@ -266,38 +277,40 @@ async def _wake(name: str) -> bool:
     return True
 
 
-async def _wake_others() -> None:
+async def _run(work: Callable[[_Workplace], Awaitable[State[Any]]]) -> State[Any]:
+    """Do a flow's work, and wake what follows from it. What goes wrong is one line of the log, and the run has failed."""
+    try:
+        place = _Workplace()
+    except Exception as error:
+        log.exception("%s", flow_run.name)
+        return Failed(message=type(error).__name__)
+    try:
+        return await work(place)
+    except _StepError as error:  # its words are in the log already
+        return Failed(message=str(error))
+    except Exception as error:
+        log.exception("%s", flow_run.name)
+        return Failed(message=type(error).__name__)
+    finally:
+        await _wake_others(place)
+
+
+async def _wake_others(place: _Workplace) -> None:
     """Wake what follows from a session or a file: importing, publishing. That it fails does not undo them."""
-    wanted: dict[str, Callable[[_Workplace], object]] = {
-        f"{import_inbox.name}/{INBOX}": lambda place: place.pulls(),
-        f"{publish.name}/{SITE}": lambda place: is_due(place.config, place.archive, datetime.now(UTC)),
+    wanted: dict[str, Callable[[], object]] = {
+        f"{import_inbox.name}/{INBOX}": place.pulls,
+        f"{publish.name}/{SITE}": lambda: is_due(place.config, place.archive, datetime.now(UTC)),
     }
     for deployment, is_wanted in wanted.items():
         try:
-            if await asyncio.to_thread(lambda: is_wanted(_Workplace())):  # noqa: B023 - it is awaited here
-                await _wake(deployment)
+            if await asyncio.to_thread(is_wanted):
+                await wake(deployment)
         except Exception:  # whatever Prefect raises, too: it is asked again in five minutes
             log.exception("%s", deployment)
 
 
-async def _attempt(what: str, step: Callable[[], State[Any]]) -> State[Any]:
-    try:
-        return await asyncio.to_thread(step)
-    except Exception as error:
-        log.exception("%s", what)
-        return Failed(message=type(error).__name__)
-
-
-async def _run(work: Callable[[_Workplace], Awaitable[list[Tended]]]) -> State[Any]:
-    try:
-        done = await work(_Workplace())
-    except _StepError as error:  # its words are in the log already
-        return Failed(message=str(error))
-    except Exception as error:
-        log.exception("a flow failed")
-        return Failed(message=type(error).__name__)
-    finally:
-        await _wake_others()
-    if not done or all(one.skipped for one in done):
-        return Completed(name="Skipped", message="nothing is due" if not done else "done already")
+def _come_of(done: Sequence[Tended]) -> State[Any]:
+    """The state of a run that did jobs."""
+    if all(one.skipped for one in done):
+        return Completed(name="Skipped", message="done already" if done else "nothing is due")
     return Completed(message=f"{sum(not one.skipped for one in done)} done")

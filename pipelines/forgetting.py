@@ -66,7 +66,7 @@ TRIES = 3  # where somebody on another machine writes at the same time
 SQLITE = b"SQLite format 3\0"
 LARGEST = 256 << 20  # bytes of a file of the state folder that is looked into
 #: What in the state folder is derived, and built anew when it is next needed; and what is dealt with by itself.
-DERIVED = ("search", "site")
+DERIVED = ("search", "site", "served")
 _APART = (*DERIVED, "scratch", "locks")
 
 

@@ -12,10 +12,13 @@ from typing import Any
 
 import msgspec
 
+from knowarchive.config import SERVED
+from knowarchive.errors import KnowarchiveError
+
 HIDDEN = "[secret]"
 SHORTEST = 6  # characters; what is shorter is a word that would be blotted out everywhere
 FORMAT = "KNOWARCHIVE_LOG_FORMAT"  # "json" for JSON lines; the processes of flows inherit it
-NO_SECRETS = {FORMAT, "KNOWARCHIVE_CONFIG", "KNOWARCHIVE_BLUESKY_HANDLE", "KNOWARCHIVE_X_FIELDS"}
+NO_SECRETS = {FORMAT, "KNOWARCHIVE_CONFIG", SERVED, "KNOWARCHIVE_BLUESKY_HANDLE", "KNOWARCHIVE_X_FIELDS"}
 OF_OTHERS = {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING",
              "PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL"}  # fmt: skip
 PIECES = re.compile(r"[\s/:@?&=,]+")  # of an address: any of them may be the secret
@@ -55,7 +58,7 @@ class Scrubber:
 
 
 def keep_secrets_out(environ: Mapping[str, str]) -> None:
-    """Make every log record of this process one without secrets, from its creation on."""
+    """Make every log record of this process one without secrets, from its creation on, and of our own errors one line."""
     scrub = Scrubber(environ)
     make = logging.LogRecord
 
@@ -65,7 +68,10 @@ def keep_secrets_out(environ: Mapping[str, str]) -> None:
             record.msg, record.args = scrub(record.getMessage()), ()
         except (TypeError, ValueError, KeyError):  # arguments that do not fit, which logging reports by itself
             record.msg, record.args = scrub(str(record.msg)), ()
-        if record.exc_info and record.exc_info[0]:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, KnowarchiveError):  # it says in a line what to do; how it came about helps nobody
+            record.msg, record.exc_info = f"{record.msg}: {scrub(str(error))}", None
+        elif record.exc_info and record.exc_info[0]:
             record.exc_text = scrub("".join(traceback.format_exception(*record.exc_info)).rstrip())
             record.exc_info = None
         record.about = _about.get()

@@ -13,30 +13,40 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowarchive.config import ANCHOR, Chat, Config, Rule, load_config, with_local_until
+from knowarchive.config import ANCHOR, SERVED, Chat, Config, Rule, load_config, read_config, with_local_until
 from knowarchive.errors import ConfigError, KnowarchiveError
+from pipelines.agenda import clashes
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.filters import FlowRunFilter
     from prefect.runner import Runner
 
 log = logging.getLogger("knowarchive.schedule")
 
 LOOPBACK = "127.0.0.1"
 PATIENCE = 180.0  # seconds until the server must answer; a small machine imports it for half a minute
+LOCKED = 5.0  # seconds that another process may hold Prefect's database when we start
 DRAIN = 60.0  # seconds that running flows get to end
 LOOKS = 300.0  # seconds between two looks at what is due; prefect.yaml says the same of its runs
 CONFIG_LOOKS = 20.0  # seconds between two looks at the configuration
 STOPPING = "stopping"
+COPY = "served/knowarchive.toml"  # of the configuration: what the flows go by while the file is being edited
 SERVER_LOG = "server.log"
 CATCHING_UP = "due"  # the deployment that catches up: it has no schedule, but is woken
 SITE, INBOX = "site", "inbox"  # the deployments that publish and import
+DATABASES = {"PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL"}  # the operator's own
 SECRET_PREFIX = "KNOWARCHIVE_"  # noqa: S105 - how the names of secrets begin, not one of them
+
+Stamp = tuple[int, int]  # when a file was last changed, and its bytes
+GONE, NEVER = (0, 0), (-1, -1)
 
 
 class SchedulerError(KnowarchiveError):
@@ -57,9 +67,9 @@ def environment(config: Config, given: Mapping[str, str]) -> dict[str, str]:
         "PREFECT_LOGGING_LOGGERS_PREFECT_FLOW_RUNS_LEVEL": "INFO",
         "PREFECT_RUNNER_POLL_FREQUENCY": "5",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-        "KNOWARCHIVE_CONFIG": str(config.path.absolute()),
     }
-    return {**mine, **given, "KNOWARCHIVE_CONFIG": mine["KNOWARCHIVE_CONFIG"]}
+    ours = {"KNOWARCHIVE_CONFIG": str(config.path.absolute()), SERVED: str((config.state_dir / COPY).absolute())}
+    return {**mine, **given, **ours}
 
 
 @contextlib.contextmanager
@@ -76,11 +86,12 @@ def server(config: Config, environ: Mapping[str, str]) -> Iterator[Callable[[], 
         yield lambda: None
         return
     _require_free(config.schedule.port)
+    if not environ.keys() & DATABASES:
+        _require_writable(Path(environ["PREFECT_HOME"]) / "prefect.db")
     secrets_removed = {
         name: value for name, value in environ.items() if not name.startswith(SECRET_PREFIX) or name.endswith("_CONFIG")
     }
     output = config.state_dir / "prefect" / SERVER_LOG
-    output.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with output.open("wb") as written:
         command = [
             sys.executable,
@@ -155,6 +166,22 @@ def _require_free(port: int) -> None:
             ) from error
 
 
+def _require_writable(database: Path) -> None:
+    """Refuse a database that the server could not write: it would wait for it without a word, or end with pages of them."""
+    import sqlite3
+
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.closing(sqlite3.connect(database, timeout=LOCKED, isolation_level=None)) as tried:
+            tried.execute("BEGIN IMMEDIATE")
+            tried.execute("CREATE TABLE probe (id)")  # gone with the transaction
+    except (sqlite3.Error, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SchedulerError(
+            f"{database}: {reason}; end what holds it, or check its permissions; deleting it loses the history of runs alone"
+        ) from error
+
+
 def _wait_for(url: str, process: "subprocess.Popen[bytes]", output: Path) -> None:
     import time as clock
 
@@ -204,22 +231,23 @@ async def _serve(config: Config, server_ended: Callable[[], int | None]) -> None
     from prefect.client.orchestration import get_client
     from prefect.runner import Runner
 
-    stopping = config.state_dir / STOPPING
+    stopping, copy = config.state_dir / STOPPING, config.state_dir / COPY
     stopping.unlink(missing_ok=True)
     stop = asyncio.Event()
     runner = Runner(name="knowarchive", pause_on_shutdown=False)
     async with get_client() as client:
         if _is_ours(config, os.environ):
             await end_left_running(client)
-        await _deploy(runner, client, config)
+        deployments = Deployments(runner, client, config.path, copy)
+        config = await deployments.take_up()  # it may have been edited while the server came up
         running = asyncio.create_task(runner.start())
         while not runner.started and not running.done():  # noqa: ASYNC110 - it has no event to wait for
             await asyncio.sleep(0.1)
         for number in (signal.SIGTERM, signal.SIGINT):  # after Prefect set its own, which kills what runs
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await _catch_up(client)
-        watching = [asyncio.create_task(_watch(runner, client, config)), asyncio.create_task(_look_on(client))]
-        log.info("serving %d chats", len(config.chat))
+        await _catch_up()
+        watching = [asyncio.create_task(deployments.watch(config)), asyncio.create_task(_look_on())]
+        log.info("serving %s", _count(config))
         ends = [running, asyncio.create_task(stop.wait()), asyncio.create_task(_wait_until(server_ended))]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for one in watching:
@@ -237,6 +265,7 @@ async def _serve(config: Config, server_ended: Callable[[], int | None]) -> None
             with contextlib.suppress(asyncio.CancelledError):
                 await running
     stopping.unlink(missing_ok=True)
+    copy.unlink(missing_ok=True)
     if error:
         raise SchedulerError(f"Prefect's runner ended ({type(error).__name__}); start it again") from error
 
@@ -246,8 +275,8 @@ async def _wait_until(server_ended: Callable[[], int | None]) -> None:
         await asyncio.sleep(1)
 
 
-async def _deploy(runner: "Runner", client: "PrefectClient", config: Config) -> None:
-    """Make the deployments those of the configuration: new and changed ones are written, others go."""
+async def _deploy(runner: "Runner", config: Config) -> set[str]:
+    """Write the deployments that a configuration wants, new and changed ones; returns what they are called."""
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.deployments.runner import EntrypointType  # type: ignore[attr-defined]
     from prefect.schedules import RRule
@@ -288,12 +317,28 @@ async def _deploy(runner: "Runner", client: "PrefectClient", config: Config) -> 
             INBOX, concurrency_limit=alone, entrypoint_type=where, description="Import what is new in the inbox."))  # fmt: skip
     for deployment in wanted:
         await runner.aadd_deployment(deployment)
-    keep = {f"{deployment.flow_name}/{deployment.name}" for deployment in wanted}
+    return {f"{deployment.flow_name}/{deployment.name}" for deployment in wanted}
+
+
+async def _delete_others(client: "PrefectClient", keep: Container[str]) -> bool:
+    """Delete our deployments but these. Prefect cannot end a run whose deployment is gone, so one that runs is left.
+
+    Returns:
+        Whether none is left.
+    """
+    from pipelines import flows
+
+    left = False
     flow_names = {flow.id: flow.name for flow in await client.read_flows()}
     for one in await client.read_deployments():
         is_ours = (one.entrypoint or "").startswith(f"{flows.__name__}.")  # an operator's server has others too
-        if is_ours and f"{flow_names.get(one.flow_id)}/{one.name}" not in keep:
+        if not is_ours or f"{flow_names.get(one.flow_id)}/{one.name}" in keep:
+            continue
+        if await client.read_flow_runs(flow_run_filter=_under_way(one.id), limit=1):
+            left = True
+        else:
             await client.delete_deployment(one.id)
+    return not left
 
 
 async def end_left_running(client: "PrefectClient") -> int:
@@ -302,29 +347,17 @@ async def end_left_running(client: "PrefectClient") -> int:
     Returns:
         How many there were.
     """
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-    from prefect.client.schemas.objects import StateType
     from prefect.states import Crashed
 
-    unfinished = FlowRunFilter(
-        state=FlowRunFilterState(
-            type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
-        )
-    )
     ended = 0
-    while runs := await client.read_flow_runs(flow_run_filter=unfinished, limit=100):
+    while runs := await client.read_flow_runs(flow_run_filter=_under_way(), limit=100):
         for run in runs:
             await client.set_flow_run_state(run.id, Crashed(message="the scheduler ended while it ran"), force=True)
         ended += len(runs)
     return ended
 
 
-async def _catch_up(client: "PrefectClient") -> None:
-    deployment = await client.read_deployment_by_name(f"catch up/{CATCHING_UP}")
-    await client.create_flow_run_from_deployment(deployment.id)
-
-
-async def _look_on(client: "PrefectClient") -> None:
+async def _look_on() -> None:
     """Every five minutes have what is due caught up with, where something is: each run is a process and a history."""
     from pipelines import flows
 
@@ -335,53 +368,121 @@ async def _look_on(client: "PrefectClient") -> None:
         except Exception:  # whatever it is: the run may fare better, or ends as failed for all to see
             log.exception("nobody knows what is due")
             is_wanted = True
-        if not is_wanted:
-            continue
-        try:
-            await _catch_up(client)
-        except Exception:  # whatever Prefect raises: it is tried again at the next look
-            log.exception("nobody could be woken")
+        if is_wanted:
+            await _catch_up()
+
+
+def _under_way(deployment: "UUID | None" = None) -> "FlowRunFilter":
+    """The runs that somebody is at, of one deployment or of all."""
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterDeploymentId,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+
+    return FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=[deployment]) if deployment else None,
+        state=FlowRunFilterState(
+            type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
+        ),
+    )
+
+
+async def _catch_up() -> None:
+    from pipelines import flows
+
+    try:
+        await flows.wake(f"{flows.catch_up.name}/{CATCHING_UP}")
+    except Exception:  # whatever Prefect raises: it is tried again at the next look
+        log.exception("nobody could be woken")
 
 
 async def _drain(client: "PrefectClient") -> None:
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-    from prefect.client.schemas.objects import StateType
-
-    running = FlowRunFilter(
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING]))
-    )
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN):
-            while await client.read_flow_runs(flow_run_filter=running, limit=1):  # noqa: ASYNC110 - only it knows
+            while await client.read_flow_runs(flow_run_filter=_under_way(), limit=1):  # noqa: ASYNC110 - only it knows
                 await asyncio.sleep(0.5)
 
 
-async def _watch(runner: "Runner", client: "PrefectClient", config: Config) -> None:
-    """Take up an edited configuration; one that is wrong is refused with a line, and the old one goes on."""
-    seen = _stamp(config.path)
-    while True:
-        await asyncio.sleep(CONFIG_LOOKS)
-        now = _stamp(config.path)
-        if now == seen:
-            continue
-        seen = now
+class Deployments:
+    """Those of the configuration, through its edits.
+
+    Args:
+        runner: has them.
+        client: of the server.
+        path: of the configuration.
+        copy: of it, for the flows to go by, whatever becomes of the file until it is taken up the next time.
+    """
+
+    def __init__(self, runner: "Runner", client: "PrefectClient", path: Path, copy: Path) -> None:
+        self._runner, self._client, self._path, self._copy = runner, client, path, copy
+        self._seen = NEVER
+        self._names: set[str] = set()
+
+    async def take_up(self) -> Config:
+        """Take up the configuration as it is now.
+
+        Raises:
+            ConfigError: it is wrong; everything is as it was.
+            SchedulerError: the copy cannot be written.
+        """
+        self._seen = _stamp(self._path)
+        content = read_config(self._path)
+        config = load_config(self._path, content)
+        draft = self._copy.with_name(f".{self._copy.name}.part")
         try:
-            edited = load_config(config.path)
-        except ConfigError as error:
-            log.error("%s; the schedule stays as it was", error)  # noqa: TRY400 - one line, as it teaches
-            continue
-        try:
-            await _deploy(runner, client, edited)
-        except Exception:  # whatever Prefect raises: the schedule goes on as it was, and the edit is tried again
-            log.exception("the edited configuration could not be taken up")
-            seen = (0, 0)
-            continue
-        log.info("took up the edited configuration: %d chats", len(edited.chat))
+            self._copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            draft.write_bytes(content)
+            draft.replace(self._copy)
+        except OSError as error:
+            raise SchedulerError(
+                f"{self._copy}: cannot be written: {error.strerror}; make room, or check its permissions"
+            ) from error
+        self._names = await _deploy(self._runner, config)
+        for said in clashes(config.chat, datetime.now(UTC)):
+            log.warning("%s", said)
+        return config
+
+    async def watch(self, config: Config) -> None:
+        """Take up each edit; one that is wrong is refused with a line, and the configuration before goes on."""
+        is_tidy = False
+        while True:
+            await asyncio.sleep(CONFIG_LOOKS)
+            try:
+                if _stamp(self._path) != self._seen:
+                    edited = await self.take_up()
+                    log.info("took up the edited configuration: %s", _difference(config, edited))
+                    config, is_tidy = edited, False
+                    await _catch_up()  # a session of a new chat may be running
+                is_tidy = is_tidy or await _delete_others(self._client, self._names)
+            except ConfigError as error:
+                log.error("%s; the schedule stays as it was", error)  # noqa: TRY400 - one line, as it teaches
+            except Exception:  # whatever Prefect raises: the schedule goes on as it was, and the edit is tried again
+                log.exception("the deployments could not be brought up to date")
+                self._seen = NEVER
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _count(config: Config) -> str:
+    return f"{len(config.chat)} chat{'' if len(config.chat) == 1 else 's'}"
+
+
+def _difference(before: Config, after: Config) -> str:
+    """What an edit means for the schedule, in a line."""
+    old, new = ({chat.name for chat in config.chat} for config in (before, after))
+    said = [_count(after)]
+    said += [f"{name} is new" for name in sorted(new - old)]
+    said += [f"{name} is no longer collected; what is stored of it stays" for name in sorted(old - new)]
+    fixed = ((one.schedule.port, one.schedule.health, one.state_dir) for one in (before, after))
+    if len(set(fixed)) > 1:
+        said.append("another port, health or state counts when the schedule is started again")
+    return "; ".join(said)
+
+
+def _stamp(path: Path) -> Stamp:
     try:
         found = path.stat()
     except OSError:
-        return (0, 0)
+        return GONE
     return found.st_mtime_ns, found.st_size

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from knowarchive.config import Chat, Config, load_config
+from knowarchive.errors import ConfigError
 from pipelines.agenda import LONGEST_HORIZON, PUBLISH, Occurrence, coming, due, is_about, missed
 from pipelines.tending import REACH
 from storage.archive import Archive, Run
@@ -29,7 +30,7 @@ SECRET = re.compile(r"KNOWARCHIVE_[A-Z0-9_]+")  # every error about credentials 
 class Trouble:
     """Something that needs a person.
 
-    `kind` is token, disk, budget, overdue, incomplete, missed, silent, site or import.
+    `kind` is config, token, disk, budget, overdue, incomplete, missed, silent, site or import.
 
     `text` is one line that says what, where and what to do; it holds no secret, and no words or names of people.
     """
@@ -75,7 +76,16 @@ def take_stock(config: Config, archive: Archive, environ: Mapping[str, str], now
     """
     folders = [config.state_dir, *([Path(config.archive_url)] if "://" not in config.archive_url else [])]
     free = {str(folder): shutil.disk_usage(nearest(folder)).free for folder in folders}
-    return assess(config, archive.runs(), now, free, environ)
+    return assess(config, archive.runs(), now, free, environ, refused=_refusal(config.path))
+
+
+def _refusal(path: Path) -> str | None:
+    """Why the configuration, edited while the schedule goes by the one before, is none; None where it is."""
+    try:
+        load_config(path)
+    except ConfigError as error:
+        return str(error)
+    return None
 
 
 def look(path: Path, environ: Mapping[str, str]) -> dict[str, object]:
@@ -90,7 +100,13 @@ def look(path: Path, environ: Mapping[str, str]) -> dict[str, object]:
 
 
 def assess(
-    config: Config, ledger: Sequence[Run], now: datetime, free: Mapping[str, int], environ: Mapping[str, str]
+    config: Config,
+    ledger: Sequence[Run],
+    now: datetime,
+    free: Mapping[str, int],
+    environ: Mapping[str, str],
+    *,
+    refused: str | None = None,
 ) -> Standing:
     """Judge how things stand.
 
@@ -100,10 +116,12 @@ def assess(
         now: aware.
         free: bytes left on the disk, by folder.
         environ: where secrets are looked for; only whether they are there is asked.
+        refused: why an edit of the configuration was not taken up.
     """
     ledger = [run for run in ledger if run.started_at >= now - REACH]
     planned = [chat for chat in config.chat if chat.source and (chat.rules or chat.session)]
     troubles = [
+        *_edit(config.path, refused),
         *_disk(free),
         *_tokens(planned, ledger, environ),
         *_budget(config, ledger, now),
@@ -121,6 +139,11 @@ def assess(
         sources=tuple(_last(chat, source.name, ledger) for chat in planned for source in chat.source),
         troubles=tuple(troubles),
     )
+
+
+def _edit(path: Path, refused: str | None) -> Iterator[Trouble]:
+    if refused:
+        yield Trouble("config", None, str(path), f"{refused}; the schedule goes by what it said before")
 
 
 def _disk(free: Mapping[str, int]) -> Iterator[Trouble]:

@@ -13,6 +13,7 @@ from pipelines.indexing import forget_erased
 from pipelines.outcomes import add_up
 from pipelines.refreshing import refresh_session
 from storage.archive import Archive
+from transcripts.model import Window
 from transcripts.sessions import windows
 
 REACH = timedelta(days=366) + 2 * LONGEST_HORIZON  # lines of the ledger that can matter
@@ -79,7 +80,7 @@ def attend(
 ) -> Iterator[Job]:
     """Yield the jobs of a chat's running session as they fall due, until it is swept; nothing where none is running.
 
-    One that opens within a minute is waited for.
+    One that opens within a minute is waited for; one that follows at once, as of two that overlap, is followed too.
 
     Args:
         chat: whose session.
@@ -94,21 +95,23 @@ def attend(
         while (left := (until - now()).total_seconds()) > 0 and not is_stopping():
             sleep(min(left, HEED))
 
-    moment = now()
-    running = [window for window in windows(chat, moment - timedelta(days=32), moment + timedelta(days=8))
-               if window.opens - EARLY <= moment < window.closes]  # fmt: skip
-    if not running:
-        return
-    window = next((one for one in running if one.opens <= moment), running[-1])
-    wait(window.opens)
-    while not is_stopping():
-        began = now()
-        jobs = [job for job in open_jobs() if job.window.label == window.label and job.kind == "collect"]
-        yield from jobs
-        if began < window.closes:
-            wake = min(now() + (every if jobs else LOOK_AGAIN), window.closes)
-        elif jobs:
-            wake = now() + LOOK_AGAIN  # it is still due where another process is at it
-        else:
-            return
-        wait(wake)
+    while not is_stopping() and (window := _running(chat, now())):
+        wait(window.opens)
+        is_over = False
+        while not is_over and not is_stopping():
+            began = now()
+            jobs = [job for job in open_jobs() if job.window.label == window.label and job.kind == "collect"]
+            yield from jobs
+            if began < window.closes:
+                wait(min(now() + (every if jobs else LOOK_AGAIN), window.closes))
+            elif jobs:
+                wait(now() + LOOK_AGAIN)  # it is still due where another process is at it
+            else:
+                is_over = True
+
+
+def _running(chat: Chat, moment: datetime) -> Window | None:
+    """The session of a chat that is open, or opens in a moment."""
+    near = [window for window in windows(chat, moment - timedelta(days=32), moment + timedelta(days=8))
+            if window.opens - EARLY <= moment < window.closes]  # fmt: skip
+    return next((one for one in near if one.opens <= moment), near[-1] if near else None)

@@ -8,7 +8,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from knowarchive.config import ANCHOR, EVERY_YEAR, find_config, load_config, parse_duration, parse_rule
+from knowarchive.config import (
+    ANCHOR,
+    EVERY_YEAR,
+    SERVED,
+    find_config,
+    load_config,
+    load_served_config,
+    parse_duration,
+    parse_rule,
+)
 from knowarchive.errors import ConfigError
 
 ARCHIVE = '[archive]\nurl = "archive"\n'
@@ -371,6 +380,19 @@ def test_the_file_is_the_given_one_or_the_environments_or_the_folders(monkeypatc
     monkeypatch.setenv("KNOWARCHIVE_CONFIG", "/a/b.toml")
     assert find_config(None) == Path("/a/b.toml")
     assert find_config("c.toml") == Path("c.toml")
+
+
+def test_what_a_schedule_started_goes_by_its_copy_and_relative_to_the_file(tmp_path):
+    path, copy = tmp_path / "knowarchive.toml", tmp_path / "state" / "copy.toml"
+    path.write_text("[archive")
+    copy.parent.mkdir()
+    copy.write_text("[archive]\nurl = 'kept'\n")
+    assert load_served_config(path, {SERVED: str(copy)}).archive_url == str(tmp_path / "kept")
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_served_config(path, {})
+    copy.unlink()
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_served_config(path, {SERVED: str(copy)})
 
 
 def test_folders_are_relative_to_the_configuration(load, monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import MONTHLY, YEARLY, rrule
@@ -38,8 +38,9 @@ def windows(chat: Chat, since: datetime, until: datetime) -> list[Window]:
     repeat the first counts. A rule's DTSTART is its `from` at midnight, or `ANCHOR`. Dates to skip have no session of the
     schedule; sessions that the configuration names with a start are added.
 
-    The first session of a local date is named by the date, later ones `DATE@HHMM`. Where two sessions overlap with
-    their margins, a post belongs to the nearer: the border is halfway between the end of one and the start of the next.
+    The first session of a local date is named by the date, later ones `DATE@HHMM`. Where the margins of two sessions
+    overlap, a post belongs to the nearer: the border is halfway between the end of one and the start of the next. Where
+    their hours do, the later takes over at its start.
 
     Args:
         chat: the chat; without a schedule it has no windows (see `cut_by_activity`).
@@ -74,6 +75,11 @@ def windows(chat: Chat, since: datetime, until: datetime) -> list[Window]:
         if label is not None:
             found.append(Window(chat.name, label, begin, end, begin - before, end + after, chat.timezone))
     return [window for window in _part(found) if since <= window.start < until]
+
+
+def overlaps(chat: Chat, since: datetime, until: datetime) -> list[tuple[Window, Window]]:
+    """The sessions of a chat, each with the next, that begin before the one before them ends."""
+    return [(one, other) for one, other in pairwise(windows(chat, since, until)) if other.start < one.end]
 
 
 def find_window(chat: Chat, label: str) -> Window | None:
@@ -286,14 +292,17 @@ def _name(start: datetime, zone: ZoneInfo, labels: set[str]) -> str | None:
 
 
 def _part(found: list[Window]) -> list[Window]:
-    """Draw the borders between sessions that overlap with their margins."""
-    parted = list(found)
-    for index, (earlier, later) in enumerate(pairwise(found)):
-        if later.opens < earlier.closes:
-            middle = earlier.end + (later.start - earlier.end) / 2
-            border = min(max(middle, later.opens), earlier.closes)
-            parted[index] = replace(parted[index], closes=border)
-            parted[index + 1] = replace(parted[index + 1], opens=border)
+    """Draw the borders between sessions that overlap; the last one runs on to where any before it would have closed."""
+    parted = found[:1]
+    ends = accumulate((one.end for one in found), max)  # of the hours so far
+    for later, end in zip(found[1:], ends, strict=False):
+        earlier = parted.pop()
+        opens, closes = later.opens, later.closes
+        if later.start < end:
+            opens, closes = later.start, max(later.closes, earlier.closes)
+        elif later.opens < earlier.closes:
+            opens = min(max(end + (later.start - end) / 2, later.opens), earlier.closes)
+        parted += [replace(earlier, closes=min(earlier.closes, opens)), replace(later, opens=opens, closes=closes)]
     return parted
 
 

@@ -68,10 +68,10 @@ class Context:
 
     @property
     def config(self) -> "Config":
-        from knowarchive.config import load_config
+        from knowarchive.config import load_served_config
 
         if self._config is None:
-            self._config = load_config(self.config_path)
+            self._config = load_served_config(self.config_path, os.environ)
         return self._config
 
 

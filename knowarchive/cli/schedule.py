@@ -62,11 +62,14 @@ def command(
 
 
 def _prepare_log(log_format: str) -> None:
+    import logging
     import os
 
     from pipelines.logs import FORMAT, keep_secrets_out, write_json_lines
 
     keep_secrets_out(os.environ)
+    ours = logging.getLogger("knowarchive")
+    ours.setLevel(ours.level or logging.INFO)  # with --debug it has one
     if log_format == "json":
         os.environ[FORMAT] = log_format  # for the processes of flows
         write_json_lines()
@@ -75,9 +78,11 @@ def _prepare_log(log_format: str) -> None:
 def _list(config: "Config", count: int, *, as_json: bool) -> int:
     from datetime import UTC, datetime
 
-    from pipelines.agenda import coming
+    from pipelines.agenda import clashes, coming
 
     now = datetime.now(UTC)
+    for said in clashes(config.chat, now):
+        tell(f"knowarchive: {said}")
     rows = [
         {"chat": one.chat.name, "session": one.window.label, "what": one.what, "at": one.at,
          "local": f"{one.at.astimezone(one.chat.zone):%a %Y-%m-%d %H:%M %Z}", "utc": f"{one.at:%Y-%m-%d %H:%M}"}

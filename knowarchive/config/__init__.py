@@ -1,7 +1,7 @@
 """The configuration: one TOML file, read strictly. Secrets are never in it."""
 
 from knowarchive.config.checks import EVERY_YEAR, FIRST_YEAR, LAST_YEAR, MARKS_IN_HASHTAGS
-from knowarchive.config.loading import find_config, load_config
+from knowarchive.config.loading import SERVED, find_config, load_config, load_served_config, read_config
 from knowarchive.config.rules import ANCHOR, parse_duration, parse_rule, with_local_until
 from knowarchive.config.shapes import (
     DEFAULT_PATH,
@@ -28,6 +28,7 @@ __all__ = [
     "LAST_YEAR",
     "MARKS_IN_HASHTAGS",
     "SAME_DAY",
+    "SERVED",
     "Archive",
     "Chat",
     "Config",
@@ -42,7 +43,9 @@ __all__ = [
     "digest_of",
     "find_config",
     "load_config",
+    "load_served_config",
     "parse_duration",
     "parse_rule",
+    "read_config",
     "with_local_until",
 ]

@@ -1,8 +1,10 @@
 """Finds, reads and checks the configuration file."""
 
+import contextlib
 import errno
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from knowarchive.config.shapes import DEFAULT_PATH, Config
 from knowarchive.errors import ConfigError
 
 LARGEST = 1_000_000  # bytes; what is larger is something else
+SERVED = "KNOWARCHIVE_SERVED_CONFIG"  # in the processes that a schedule starts: the copy that it goes by
 
 
 def find_config(given: str | None) -> Path:
@@ -21,13 +24,17 @@ def find_config(given: str | None) -> Path:
     return Path(given or os.environ.get("KNOWARCHIVE_CONFIG") or DEFAULT_PATH)
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path, content: bytes | None = None) -> Config:
     """Read and check a configuration file.
+
+    Args:
+        path: of the file; relative paths in it start from its folder.
+        content: what it holds, or held; read from it if not given.
 
     Raises:
         ConfigError: with the file, the key and what to do.
     """
-    document = _read(path)
+    document = _parse(path, read_config(path) if content is None else content)
     if "path" in document:
         raise ConfigError(f"{path}: {unknown_key('path', (), document)}")
     try:
@@ -41,7 +48,27 @@ def load_config(path: Path) -> Config:
     return config
 
 
-def _read(path: Path) -> dict[str, Any]:
+def load_served_config(path: Path, environ: Mapping[str, str]) -> Config:
+    """Load what the running schedule goes by, in the processes that it starts; anywhere else what the file says.
+
+    An edit that is wrong, or half made, while a session runs is then nothing that they meet.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    content = None
+    if SERVED in environ:
+        with contextlib.suppress(OSError):  # the schedule has ended
+            content = Path(environ[SERVED]).read_bytes()
+    return load_config(path, content)
+
+
+def read_config(path: Path) -> bytes:
+    """Read a configuration file as it is.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
@@ -56,6 +83,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {reason}; check the path and its permissions") from error
     if len(content) > LARGEST:
         raise ConfigError(f"{path}: is larger than {LARGEST // 1_000_000} MB, so it is no configuration; name another")
+    return content
+
+
+def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

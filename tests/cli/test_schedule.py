@@ -1,6 +1,7 @@
 """`knowarchive schedule`: what comes next, the calendar, and doing what is due without a scheduler."""
 
 import logging
+import re
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
@@ -58,6 +59,20 @@ def test_the_list_shows_what_comes_next_in_local_time_and_in_utc(run):
     moments = [row["at"] for row in run("schedule", "--list", "--json").json]
     assert all(earlier <= later for earlier, later in pairwise(moments))
     assert {row["chat"] for row in run("schedule", "--list", "--json").json} == {"lanternkm"}
+
+
+def test_a_session_that_begins_before_another_ends_is_a_line_of_the_list_and_of_the_doctor(run, home, servers):
+    rules = [
+        '{rule = "FREQ=WEEKLY;BYDAY=WE;BYHOUR=20;BYMINUTE=0"}',
+        '{rule = "FREQ=WEEKLY;BYDAY=WE;BYHOUR=20;BYMINUTE=30"}',
+    ]
+    configure(home, servers, schedule=f"schedule = [{', '.join(rules)}]")
+    listed, doctor = run("schedule", "--list", "--count", "1"), run("doctor")
+    assert listed.code == 0
+    [line] = listed.err.splitlines()
+    said = r"lanternkm: (\S+)@2030 begins before \1 ends, and takes over from it then; if that is not meant, correct "
+    assert re.match(f"knowarchive: {said}", line)
+    assert re.search(said, doctor.out)
 
 
 def test_a_configuration_without_schedules_says_what_to_add(run, home):

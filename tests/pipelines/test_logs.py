@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from knowarchive.errors import ConfigError
 from pipelines.logs import HIDDEN, JsonLines, about, keep_secrets_out
 from tests.archives import ROOT, environment
 
@@ -63,6 +64,19 @@ def test_a_secret_is_hidden_in_a_traceback_and_its_causes(log):
     assert SECRET not in text
     assert "RuntimeError: with [secret]" in text
     assert "invalid literal for int() with base 10: '[secret]'" in text
+
+
+def test_an_error_of_ours_is_its_one_line_and_any_other_has_its_traceback(log):
+    logger, written = log
+    for error in (ConfigError(f"knowarchive.toml: {SECRET} is wrong"), KeyError("nobody thought of this")):
+        try:
+            raise error
+        except (ConfigError, KeyError):
+            logger.exception("collect %s", "lanternkm")
+    ours, other = written.getvalue().split("\n", 1)
+    assert ours == "ERROR collect lanternkm: knowarchive.toml: [secret] is wrong"
+    assert other.startswith("ERROR collect lanternkm\nTraceback")
+    assert "nobody thought of this" in other
 
 
 def test_what_looks_like_a_secret_is_hidden_whoever_holds_it(log):

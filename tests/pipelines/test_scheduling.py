@@ -7,10 +7,13 @@ import re
 import shlex
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +25,7 @@ from dateutil.rrule import rrulestr
 from benchmarks import generate
 from knowarchive.config import Chat as Settings
 from knowarchive.config import load_config
+from pipelines import scheduling
 from pipelines.scheduling import SchedulerError, rrules, server
 from tests.archives import ROOT, command, configure, environment, open_archive, query, rows
 from tests.connectors.loopback import PRIVATE, SECRETS, TAG, Chat, MachineClock
@@ -169,6 +173,99 @@ def test_an_operators_server_of_the_same_version_is_used(tmp_path, answering):
     environ = {"PREFECT_API_URL": f"http://127.0.0.1:{answering.server_port}/api"}
     with server(load_config(configure(tmp_path)), environ):
         pass
+
+
+def test_a_database_that_another_process_holds_is_one_line(home, socket_enabled):
+    with contextlib.closing(sqlite3.connect(home.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with (
+            pytest.raises(SchedulerError, match=r"prefect\.db: database is locked; end what holds it, "),
+            home.server(),
+        ):
+            pytest.fail("it is served")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "unable to open database file"), (b"x" * 9999, "file is not a database")]
+)
+def test_a_database_that_is_none_is_one_line(home, socket_enabled, content, reason):
+    home.database.mkdir(parents=True) if content is None else home.database.write_bytes(content)
+    with pytest.raises(SchedulerError, match=rf"prefect\.db: {reason}; .* deleting it loses the history of runs alone"), home.server():  # fmt: skip
+        pytest.fail("it is served")
+
+
+def test_a_database_that_may_only_be_read_is_one_line(home, socket_enabled):
+    sqlite3.connect(home.database).execute("CREATE TABLE run (id)")
+    home.database.chmod(0o444)
+    with (
+        as_nobody(),
+        pytest.raises(
+            SchedulerError, match=r"prefect\.db: attempt to write a readonly database; .* check its permissions"
+        ),
+        home.server(),
+    ):
+        pytest.fail("it is served")
+
+
+def test_a_folder_of_prefects_that_may_not_be_written_is_one_line(home, socket_enabled):
+    home.database.parent.rmdir()
+    home.database.parent.parent.chmod(0o555)
+    with as_nobody(), pytest.raises(SchedulerError, match=r"prefect\.db: Permission denied; "), home.server():
+        pytest.fail("it is served")
+
+
+def test_a_port_that_is_in_use_is_one_line(home, socket_enabled):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", home.port))
+        taken.listen()
+        with (
+            pytest.raises(SchedulerError, match=f"port {home.port} is in use; stop what listens there, "),
+            home.server(),
+        ):
+            pytest.fail("it is served")
+
+
+@dataclass
+class Home:
+    """A state folder of an archive, with what Prefect keeps in it."""
+
+    path: Path
+    port: int
+
+    @property
+    def database(self):
+        return self.path / "state" / "prefect" / "prefect.db"
+
+    def server(self):
+        config = load_config(configure(self.path, f"[schedule]\nport = {self.port}\n"))
+        return server(config, scheduling.environment(config, {}))
+
+
+@pytest.fixture
+def home(monkeypatch):
+    """In a folder that everybody may enter; pytest's own are root's alone."""
+    monkeypatch.setattr(scheduling, "LOCKED", 0.1)
+    with tempfile.TemporaryDirectory(prefix="knowarchive-test-") as folder:
+        made = Home(Path(folder), free_port())
+        made.path.chmod(0o777)
+        made.database.parent.mkdir(parents=True)
+        made.database.parent.chmod(0o777)
+        made.database.parent.parent.chmod(0o777)
+        yield made
+        made.database.parent.parent.chmod(0o777)
+
+
+@contextlib.contextmanager
+def as_nobody():
+    """Root may do everything, so root steps down meanwhile."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
 
 
 @pytest.mark.slow

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from knowarchive.config import Archive, Chat, Config, Limits, Policy, Publish, Source
+from knowarchive.config import Archive, Chat, Config, Limits, Policy, Publish, Source, load_config
 from knowarchive.errors import StorageError
 from pipelines.healthz import answering
-from pipelines.standing import LOW_DISK, assess, document
+from pipelines.standing import LOW_DISK, assess, document, take_stock
 from storage.archive import Run
+from tests.archives import configure, open_archive
 from transcripts.sessions import windows
 
 ENVIRON = {"KNOWARCHIVE_X_BEARER": "not-a-real-one"}
@@ -84,6 +85,18 @@ def test_a_dead_token_is_named_by_its_variable_until_a_run_does_without_the_erro
 
 def test_a_token_that_is_not_there_is_missed_before_the_session():
     assert troubles(environ={}) == {("token", "x"): "lanternkm: there is no token for x; set KNOWARCHIVE_X_BEARER"}
+
+
+def test_an_edit_that_was_refused_is_told_while_the_schedule_goes_on(tmp_path):
+    path = configure(tmp_path)
+    good = load_config(path)
+    path.write_text("[[chat]")
+    [trouble] = take_stock(good, open_archive(tmp_path), ENVIRON, NOW).troubles
+    assert (trouble.kind, trouble.about) == ("config", str(path))
+    assert "is not valid TOML" in trouble.text
+    assert trouble.text.endswith("; the schedule goes by what it said before")
+    configure(tmp_path)
+    assert take_stock(good, open_archive(tmp_path), ENVIRON, NOW).troubles == ()
 
 
 def test_a_disk_that_fills_is_named():

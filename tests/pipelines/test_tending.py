@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from connectors.base import Limits, Surroundings
-from knowarchive.config import load_config
+from knowarchive.config import Rule, load_config
+from pipelines.agenda import missed
 from pipelines.claims import claim
 from pipelines.tending import agenda, attend, carry_out
 from tests.archives import configure, open_archive, query, rows
@@ -189,6 +191,28 @@ def test_a_run_that_wakes_a_moment_before_the_session_opens_waits_for_it(place):
     world.moment = opens - timedelta(seconds=0.4)
     job = next(attend(config.chat[0], EVERY, world.now, world.sleep, lambda: due(place)))
     assert (job.step, world.moment) == ("live", opens)
+
+
+def test_of_two_sessions_that_overlap_one_run_follows_both(place):
+    config, archive, world = place
+    rules = (Rule(rule="FREQ=DAILY;BYHOUR=20;BYMINUTE=0"), Rule(rule="FREQ=DAILY;BYHOUR=20;BYMINUTE=30"))
+    [chat] = config.chat
+    config = replace_struct(config, chat=(replace_struct(chat, schedule=rules),))
+    world.moment = START
+    seen = []
+    for job in attend(config.chat[0], EVERY, world.now, world.sleep, lambda: agenda(config, archive, world.now())):
+        assert carry_out(config, archive, job, world.surroundings(archive.state.parent)).skipped is None
+        if not seen or seen[-1] != (job.window.label, job.step):
+            seen.append((job.window.label, job.step))
+    assert seen == [
+        ("2026-03-10", "live"),
+        ("2026-03-10", "sweep"),
+        ("2026-03-10@2030", "live"),
+        ("2026-03-10@2030", "sweep"),
+    ]
+    assert not [job for job in agenda(config, archive, world.now()) if job.window.label.startswith("2026-03-10")]
+    lost = missed(config.chat, archive.runs(), START, START + timedelta(days=40))
+    assert next(lost).window.label == "2026-03-11", "nothing of the day"
 
 
 def test_whoever_follows_a_session_waits_while_another_process_sweeps_it(place):

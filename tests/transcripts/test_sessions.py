@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowarchive.config import Chat, Rule
+from knowarchive.config import Chat, Occasion, Rule
 from knowarchive.errors import ConfigError, UsageError
 from knowarchive.model import Post
 from tests.growth import grows_fairly
 from transcripts.model import Window
-from transcripts.sessions import cut_by_activity, find_window, fold_tag, select, windows
+from transcripts.sessions import cut_by_activity, find_window, fold_tag, overlaps, select, windows
 
 EVENING = "FREQ=WEEKLY;BYDAY=TU;BYHOUR=21;BYMINUTE=0"
 
@@ -131,11 +131,34 @@ def test_a_margin_that_only_one_session_has_is_not_shared():
     assert first.closes == second.opens == utc(2015, 5, 19, 21)
 
 
-@given(before=st.integers(0, 300), after=st.integers(0, 300), length=st.integers(0, 300))
-def test_a_moment_is_in_one_session_at_most(before, after, length):
-    chat = make_chat("FREQ=DAILY;BYHOUR=8,10,11,20", margin=(f"{before}m", f"{after}m"), duration=f"{length}m")
+def test_a_session_that_begins_before_another_ends_takes_over_and_runs_on_to_where_that_would_have_closed():
+    noon = Occasion(date=date(2015, 5, 19), start="12:00", duration="1h")
+    chat = make_chat("FREQ=DAILY;BYHOUR=9", margin=("15m", "30m"), duration="8h", timezone="UTC", session=(noon,))
+    day, extra, _ = windows(chat, utc(2015, 5, 19), utc(2015, 5, 21))
+    assert (day.opens, day.closes) == (utc(2015, 5, 19, 8, 45), utc(2015, 5, 19, 12))
+    assert (extra.opens, extra.closes) == (utc(2015, 5, 19, 12), utc(2015, 5, 19, 17, 30))
+    assert overlaps(chat, utc(2015, 5, 18), utc(2015, 5, 23)) == [(day, extra)]
+    assert overlaps(make_chat(), utc(2015, 5, 1), utc(2015, 6, 1)) == []
+
+
+@given(
+    before=st.integers(0, 300), after=st.integers(0, 300), length=st.integers(0, 300), other=st.integers(0, 600),
+    begin=st.times(),
+)  # fmt: skip
+def test_a_moment_is_in_one_session_at_most_and_in_one_if_its_hour_or_margin_is(before, after, length, other, begin):
+    begin = f"{begin:%H:%M}"
+    extra = Occasion(date=date(2015, 5, 20), start=begin, duration=f"{other}m")
+    chat = make_chat(
+        "FREQ=DAILY;BYHOUR=8,10,11,20", margin=(f"{before}m", f"{after}m"), duration=f"{length}m", session=(extra,)
+    )
     found = windows(chat, utc(2015, 5, 19), utc(2015, 5, 23))
+    assert all(one.opens <= one.closes for one in found)
     assert all(earlier.closes <= later.opens for earlier, later in itertools.pairwise(found))
+    for one in (
+        one for one in found if utc(2015, 5, 20) <= one.start < utc(2015, 5, 22)
+    ):  # their neighbours are listed
+        for moment in (one.start - timedelta(minutes=before), one.start, one.end, one.end + timedelta(minutes=after)):
+            assert any(each.opens <= moment <= each.closes for each in found), moment
 
 
 def test_sessions_are_listed_in_proportion_to_their_number():
