@@ -58,9 +58,6 @@ CONNECTORS: dict[str, str] = {
 #: The module of each network that takes erased posts out of payloads; it offers `own_addresses`.
 REDACTIONS = ("connectors.x.redaction", "connectors.bluesky.redaction", "connectors.mastodon.redaction")
 
-#: What is in every payload that holds the place of somebody who was forgotten.
-ERASED_MARKS = (b"erased", b"\x1a")
-
 
 def open_connector(source: Source, surroundings: "Surroundings") -> "Connector":
     """Open a source.
@@ -120,9 +117,17 @@ def map_payload(payload: Payload) -> Mapped:
     mapping = load(payload.format)
     with collector_at_rest():
         mapped = mapping.map_payload(payload)
-        if any(mark in payload.body for mark in ERASED_MARKS):
+        if _may_hold_places(mapped):
             mapped = cast("Mapped", import_module("connectors.forgetting").leave_places(mapped))
         return mapped
+
+
+def _may_hold_places(mapped: Mapped) -> bool:
+    """Whether somebody here may be what was left of somebody who was forgotten: of such are their names and numbers."""
+    names = {post.author_uid for post in mapped.posts} | {post.author_handle for post in mapped.posts}
+    names |= {account.uid for account in mapped.accounts} | {account.handle for account in mapped.accounts}
+    names |= {one.account_uid for one in mapped.reposts} | {one.account_handle for one in mapped.reposts}
+    return any(name is not None and ("erased" in name or name.startswith("x:90")) for name in names)
 
 
 @contextmanager

@@ -48,8 +48,8 @@ def _each_chat(records: Sequence[_Dated]) -> Sequence[_Dated]:
 
 
 def staged_schema(table: Table) -> pa.Schema:
-    """A table's columns, with `source` for those that all records of a payload have in common, and a number of its own."""
-    return pa.schema([*own_schema(table), ("source", pa.int32()), ("row", pa.int64())])
+    """A table's columns, with `source`, a payload's number, for those that all its records have in common."""
+    return pa.schema([*own_schema(table), ("source", pa.int32())])
 
 
 def own_schema(table: Table) -> pa.Schema:

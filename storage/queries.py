@@ -202,33 +202,15 @@ def fold_equal(table: Table, source: str, more: str = "") -> str:
     """
 
 
-def staged(table: Table, spilled: str, in_memory: str, sources: str) -> str:
-    """A view `staged` of what waits in two places: the columns of the table, `row`, and `stated_at` (see below)."""
-    filled = {
-        "observed_at": "coalesce(observed_at, source_observed_at) AS observed_at",
-        "rank": "source_rank AS rank",
-        "chat": "coalesce(chat, source_chat) AS chat",
-        "collected_at": "source_at AS collected_at",
-        "payload_id": "source_payload AS payload_id",
-    }
-    names = ", ".join(filled.get(name, f'"{name}"') for name in table.columns)
-    return f"""
-    CREATE TEMP VIEW staged AS
-    SELECT {names}, row, observed_at AS stated_at FROM (SELECT * FROM {spilled} UNION ALL SELECT * FROM {in_memory}) JOIN {sources} USING (source)
+def staged(table: Table, *sources: str) -> str:
+    """What waits in several places for a stretch of time, as it waits there. Bound: $since, $until.
+
+    Its bounds stand on a column as it lies in spill files, so that most of these are not even read. What has no moment of
+    its own comes along.
     """
-
-
-def batch_of_stretch(table: Table) -> str:
-    """The table `batch`: what is staged for a stretch of time. Bound: $since, $until.
-
-    Its bounds also stand on a column as it lies in the spill files, so that most of these are not even read.
-    """
-    stated = "TRUE"
-    if table.month_of == "observed_at":
-        stated = "(stated_at IS NULL OR (stated_at >= $since AND stated_at < $until))"
     return f"""
-    CREATE OR REPLACE TEMP TABLE batch AS
-    SELECT * EXCLUDE (stated_at) FROM staged WHERE {within(table)} AND {stated}
+    SELECT * FROM ({" UNION ALL ".join(f"SELECT * FROM {source}" for source in sources)})
+    WHERE {table.month_of} IS NULL OR ({within(table)})
     """
 
 
@@ -238,32 +220,34 @@ def known(table: Table) -> tuple[str, str]:
     return (
         f"""CREATE OR REPLACE TEMP TABLE same AS
             SELECT * FROM stored WHERE {within(table)} AND {key} IN (SELECT {key} FROM batch)""",
-        f"CREATE OR REPLACE TEMP TABLE known AS {fold_equal(table, 'same')}",
+        f"CREATE OR REPLACE TEMP TABLE known AS SELECT *, {knows(table)} AS knows FROM ({fold_equal(table, 'same')})",
     )
 
 
 def nothing_known(table: Table) -> str:
-    return f"CREATE OR REPLACE TEMP TABLE known AS SELECT {_names(table.columns)} FROM batch LIMIT 0"
+    return f"CREATE OR REPLACE TEMP TABLE known AS SELECT {_names(table.columns)}, knows FROM batch LIMIT 0"
 
 
 def batch_of_stored(table: Table) -> tuple[str, str]:
     """The view `batch`: all that is in `stored`, to see what of it is worth keeping."""
     return (
         f"CREATE OR REPLACE TEMP TABLE united AS SELECT {_names(table.columns)} FROM stored",
-        "CREATE OR REPLACE TEMP VIEW batch AS SELECT *, rowid AS row FROM united",
+        f"CREATE OR REPLACE TEMP VIEW batch AS SELECT *, rowid AS row, {knows(table)} AS knows FROM united",
     )
 
 
-def batch_replacing(table: Table) -> tuple[str, str, str]:
-    """The view `batch`: what is staged and all of `stretch`, which is stored now, but for `replayed` payloads."""
-    names, ours = _names(table.columns), within(table)
-    return (
-        f"CREATE OR REPLACE TEMP TABLE stretch AS SELECT {names} FROM stored WHERE {ours}",
-        f"""CREATE OR REPLACE TEMP TABLE united AS
-            SELECT {names} FROM staged WHERE {ours}
-            UNION ALL SELECT {names} FROM stretch ANTI JOIN replayed USING (payload_id)""",
-        "CREATE OR REPLACE TEMP VIEW batch AS SELECT *, rowid AS row FROM united",
-    )
+def stretch(table: Table) -> str:
+    """The table `stretch`: what is stored of it now. Bound: $since, $until."""
+    return f"CREATE OR REPLACE TEMP TABLE stretch AS SELECT {_names(table.columns)} FROM stored WHERE {within(table)}"
+
+
+# What the stretch will hold still, of other payloads than those that are `replayed`.
+STAYING = "SELECT * FROM stretch ANTI JOIN replayed USING (payload_id)"
+
+
+def knows(table: Table) -> str:
+    """A number with a bit for each thing that an observation can tell, set where it does."""
+    return _mask(f'"{name}" IS NOT NULL' for name in table.told)
 
 
 def contested(table: Table) -> str:
@@ -282,16 +266,15 @@ def weighed(table: Table) -> str:
     ones have another; `is_alone` whether no other observation is of the same moment.
     """
     key = table.key
-    knows = _mask(f'"{name}" IS NOT NULL' for name in _told_fields(table))
     text = f'"{table.history}"' if table.history else "NULL::VARCHAR"
     moment = "{'observed_at': observed_at, 'rank': rank}"
     return f"""
     CREATE OR REPLACE TEMP TABLE weighed AS
     WITH narrow AS (
-        SELECT row, {key} AS key, chat, {moment} AS moment, {knows} AS mask, {text} AS text
+        SELECT row, {key} AS key, chat, {moment} AS moment, knows AS mask, {text} AS text
         FROM batch SEMI JOIN contested USING ({key})
         UNION ALL
-        SELECT NULL, {key}, chat, {moment}, {knows}, {text} FROM known),
+        SELECT NULL, {key}, chat, {moment}, knows, {text} FROM known),
     moments AS (  -- the hash of NULL is a number too, and would make a text of what is unknown
         SELECT key, chat, moment, bit_or(mask) AS mask, count(*) AS size,
                CASE WHEN max(text) IS NOT NULL THEN hash(max(text)) END AS text
@@ -317,8 +300,8 @@ COUNT_TIED = "SELECT count(*) FROM weighed WHERE tells AND NOT is_alone"
 def told(table: Table) -> tuple[str, str]:
     """The table `told`: observations that share their moment, folded, where they beat what is known of that moment."""
     key = table.key
-    wins = _mask(f'f."{name}" IS NOT NULL' for name in _told_fields(table))
-    beaten = _mask(f'coalesce(k."{name}" >= f."{name}", FALSE)' for name in _told_fields(table))
+    wins = _mask(f'f."{name}" IS NOT NULL' for name in table.told)
+    beaten = _mask(f'coalesce(k."{name}" >= f."{name}", FALSE)' for name in table.told)
     tied = "(SELECT * FROM batch JOIN weighed USING (row) WHERE tells AND NOT is_alone)"
     verdict = ", any_value(known) AS known, bool_or(is_history) AS is_history"
     return (
@@ -332,22 +315,18 @@ def told(table: Table) -> tuple[str, str]:
     )
 
 
-def nothing_told(table: Table) -> str:
-    return f"CREATE OR REPLACE TEMP TABLE told AS SELECT {_names(table.columns)} FROM batch LIMIT 0"
+TOLD = "SELECT * FROM told"
+# The numbers of the observations in `batch` that are not stored.
+LEFT_OUT = "SELECT row FROM weighed WHERE NOT (tells AND is_alone)"
 
 
-def all_added(table: Table) -> str:
-    """The view `added` where nothing is contested."""
-    return f"CREATE OR REPLACE TEMP VIEW added AS SELECT {_names(table.columns)} FROM batch"
-
-
-def added(table: Table) -> str:
-    """The view `added`: what of `batch` tells something new."""
+def added(table: Table, *, contested: bool, tied: bool) -> str:
+    """The view `added`: what of `batch` tells something new. What was not contested has not been weighed."""
     names = _names(table.columns)
     return f"""
     CREATE OR REPLACE TEMP VIEW added AS
-    SELECT {names} FROM batch WHERE row NOT IN (SELECT row FROM weighed WHERE NOT (tells AND is_alone))
-    UNION ALL SELECT {names} FROM told
+    SELECT {names} FROM batch {f"WHERE row NOT IN ({LEFT_OUT})" if contested else ""}
+    {f"UNION ALL SELECT {names} FROM told" if tied else ""}
     """
 
 
@@ -441,12 +420,7 @@ def _mask(conditions: Iterable[str]) -> str:
 
 
 def _bit(table: Table, name: str) -> int:
-    return 1 << _told_fields(table).index(name) if name in table.fields else 0
-
-
-def _told_fields(table: Table) -> tuple[str, ...]:
-    """What an observation can tell; with the key, so that one which knows nothing else still tells that it was seen."""
-    return (*table.fields, table.key)
+    return 1 << table.told.index(name) if name in table.fields else 0
 
 
 # How many observations of posts there are, and how many of a payload that is not there. Ids of payloads may be unknown.

@@ -24,10 +24,9 @@ ORDER_COLUMNS = {"observed_at": TIME, "rank": pa.int8()}
 # Where it came from; not part of what was observed.
 ORIGIN_COLUMNS = {"chat": TEXT, "collected_at": TIME, "payload_id": TEXT}
 
-# What the records of one payload have in common while they are staged; `source` numbers the payloads of a run.
+# What the records of one payload have in common while they are staged.
 SOURCES = pa.schema(
     {
-        "source": pa.int32(),
         "source_payload": TEXT,
         "source_chat": TEXT,
         "source_at": TIME,
@@ -67,6 +66,11 @@ class Table:
     @property
     def is_observations(self) -> bool:
         return bool(self.key)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What an observation can tell; with the key, so that one which knows nothing else still tells that it was seen."""
+        return (*self.fields, self.key)
 
 
 _POST_FIELDS: dict[str, pa.DataType] = {

@@ -6,7 +6,7 @@ Memory is bounded: observations wait in spill files, payloads are written as the
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from knowarchive.model import Payload, Quarantined
-from storage import columns, folding, months, queries
+from storage import batches, columns, folding, months, queries
 from storage.preparing import Prepared
-from storage.schema import ACCOUNTS, POSTS, REPOSTS, SOURCES, Table
+from storage.schema import ACCOUNTS, POSTS, REPOSTS, RUNS, SOURCES, Table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from storage.archive import Archive
 
 BYTES_IN_MEMORY = 16 << 20  # columns of one kind that wait in memory
-ROWS_AT_ONCE = 60_000  # records that DuckDB folds and sorts in one go
+ROWS_AT_ONCE = 40_000  # records that DuckDB folds and sorts in one go
 ACCOUNTS_FOR_A_POST = 4  # accounts are smaller, and of many sights of a person one is kept: the more at once, the fewer
 PAYLOAD_BYTES = 16 << 20  # payload bytes to a data file, before compression
 PENDING_WRITES = 2  # data files of payloads on their way to the disk
@@ -69,7 +69,6 @@ class _Buffer:
         if not count:
             return
         rows = rows.append_column("source", pa.repeat(pa.scalar(source, pa.int32()), count))
-        rows = rows.append_column("row", pa.array(range(self.rows, self.rows + count), pa.int64()))
         self.rows += count
         times = rows[self.table.month_of]
         if times.null_count:
@@ -167,10 +166,10 @@ class Staging:
                 self._writes.pop().result()
 
     def _get_tables_ready(self) -> None:
-        """Open the tables that there are rows for, or make them, which takes several syncs: while there is other work."""
-        for buffer in (self._posts, self._accounts, self._reposts):
-            name = buffer.table.name
-            if buffer.rows and name not in self._tables:
+        """Open the tables that rows will come to, or make them, which takes several syncs: while there is other work."""
+        buffers = (self._posts, self._accounts, self._reposts)
+        for name in (*(buffer.table.name for buffer in buffers if buffer.rows), RUNS.name):
+            if name not in self._tables:
                 self._tables[name] = self._pool.submit(self._archive.tables[name].get_ready)
 
     def add_stored(self, prepared: Prepared, stored: Mapping[str, Any]) -> None:
@@ -247,7 +246,6 @@ class Staging:
             self._newest[pull] = max(self._newest.get(pull, prepared.newest), prepared.newest)
         self._sources.append(
             {
-                "source": source,
                 "source_payload": payload_id,
                 "source_chat": chat,
                 "source_at": collected_at,
@@ -269,19 +267,31 @@ class Staging:
         """When each source was observed: a file without a time of its own speaks of the moment of its newest post."""
         return [self._newest.get(source["pull"], source["source_at"]) for source in self._sources]
 
-    def _register(self, con: "DuckDBPyConnection", buffer: _Buffer) -> None:
-        """Make all of a buffer a view `staged`, with what its payloads have in common filled in."""
-        con.register("in_memory", buffer.take())
+    def _stretches(
+        self, con: "DuckDBPyConnection", buffer: _Buffer, by_month: Mapping[datetime, int]
+    ) -> Iterator[tuple[datetime, datetime, pa.Table]]:
+        """All of a buffer, a stretch of time at once: its bounds, and what lies in it with all its columns."""
+        table = buffer.table
+        sources = pa.Table.from_pylist(
+            [
+                {**source, "source_observed_at": moment}
+                for source, moment in zip(self._sources, self._moments(), strict=True)
+            ],
+            schema=SOURCES,
+        )
+        spans = list(_spans(by_month, _rows_at_once(table)))
+        in_memory = buffer.take()
+        if len(spans) == 1 and not buffer.spilled:
+            yield *spans[0], batches.filled(table, in_memory, sources, *spans[0])
+            return
+        con.register("in_memory", in_memory)
+        places = ["in_memory"]
         if buffer.spilled:
             con.register("spilled", con.read_parquet([str(path) for path in buffer.spilled]))
-        else:
-            con.register("spilled", columns.staged_schema(buffer.table).empty_table())
-        sources = [
-            {**source, "source_observed_at": moment}
-            for source, moment in zip(self._sources, self._moments(), strict=True)
-        ]
-        con.register("sources", pa.Table.from_pylist(sources, schema=SOURCES))
-        con.execute(queries.staged(buffer.table, "spilled", "in_memory", "sources"))
+            places.append("spilled")
+        for since, until in spans:
+            staged = con.sql(queries.staged(table, *places), params={"since": since, "until": until})
+            yield since, until, batches.filled(table, staged.to_arrow_table(), sources, since, until)
 
     def _store(self, buffer: _Buffer) -> tuple[int, int]:
         """Fold what was staged, leave out what is known, write and commit the rest. Returns (new, changed)."""
@@ -294,15 +304,14 @@ class Staging:
         names = {f"{month:%Y-%m}" for month in by_month}
         added, new, changed = [], 0, 0
         with self._archive.connect() as con:
-            self._register(con, buffer)
-            for since, until in _spans(by_month, _rows_at_once(table)):
+            for since, until, batch in self._stretches(con, buffer, by_month):
                 live = [file for file in stored.files(since, until) if file.month in names]
                 self._archive.scan(con, table, live, "stored")
-                fresh, differing = folding.fold_into(con, table, since, until, stored=bool(live))
-                new, changed = new + fresh, changed + differing
-                rows = con.sql(queries.in_order(table, "added")).to_arrow_table()
-                if rows.num_rows:
-                    added += stored.write(rows.cast(table.schema))
+                folded = folding.fold_into(con, table, batch, since, until, stored=bool(live))
+                del batch  # it is as large as what is written now
+                new, changed = new + folded.new, changed + folded.changed
+                if folded.added.num_rows:
+                    added += stored.write(folded.added)
         self._await_payloads()
         stored.commit(added)
         return new, changed
@@ -317,16 +326,15 @@ class Staging:
             by_month[month] = by_month.get(month, 0) + file.rows
         added, new, changed = [], 0, 0
         with self._archive.connect() as con:
-            self._register(con, buffer)
             con.register("replayed", pa.table({"payload_id": self._payload_ids()}))
-            for since, until in _spans(by_month, _rows_at_once(table)):
+            for since, until, batch in self._stretches(con, buffer, by_month):
                 overlapping = [file for file in live if f"{since:%Y-%m}" <= file.month < f"{until:%Y-%m}"]
                 self._archive.scan(con, table, overlapping, "stored")
-                fresh, differing = folding.fold_replacing(con, table, since, until)
-                new, changed = new + fresh, changed + differing
-                rows = con.sql(queries.in_order(table, "added")).to_arrow_table()
-                if rows.num_rows:
-                    added += stored.write(rows.cast(table.schema))
+                folded = folding.fold_replacing(con, table, batch, since, until)
+                del batch
+                new, changed = new + folded.new, changed + folded.changed
+                if folded.added.num_rows:
+                    added += stored.write(folded.added)
         stored.commit(added, live)
         return new, changed
 

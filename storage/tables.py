@@ -31,7 +31,7 @@ from storage.schema import SCHEMA_VERSION, Table
 
 log = logging.getLogger("knowarchive.storage")
 
-FAST_LEVEL, COMPACT_LEVEL = 3, 12  # of zstd: an import must be quick, what it leaves behind small
+FAST_LEVEL, COMPACT_LEVEL = 2, 12  # of zstd: an import must be quick, what it leaves behind small
 PACKED = "packed-"  # begins the names of files that maintenance wrote
 COMMIT_TRIES = 8
 LOG_KEPT = "interval 30 days"  # what follows changes by the log, as the index does, is made anew after longer

@@ -6,12 +6,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+import duckdb
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from knowarchive.model import Account, Link, Media, Mention, PollOption, Post, Repost
+from storage import batches, columns, queries
 from storage.schema import ACCOUNTS, POSTS, REPOSTS
 from tests.archives import NOW, VIEWS, at, data_files, open_archive, post, query, rows, store, store_runs
 
@@ -454,3 +457,17 @@ def test_collected_at_is_the_latest(archive):
     later = NOW.replace(year=2027)
     store(archive, [post(minute=2, text="b")], now=later)
     assert query(archive, "SELECT collected_at FROM posts") == [{"collected_at": later}]
+
+
+@QUICK
+@given(st.lists(OBSERVATION, min_size=1, max_size=20))
+def test_what_an_observation_knows_is_the_same_in_memory_and_in_the_database(observations):
+    table = columns.post_table([seen.record for seen in observations])
+    added = {name: pa.nulls(len(table), kind) for name, kind in POSTS.columns.items() if name not in table.column_names}
+    for name, values in added.items():
+        table = table.append_column(name, values)
+    batch = batches.with_masks(POSTS, table.select(list(POSTS.columns)))
+    with duckdb.connect() as con:
+        con.register("batch", batch)
+        found = con.sql(f"SELECT row, {queries.knows(POSTS)} FROM batch ORDER BY row").fetchall()
+    assert found == list(enumerate(batch["knows"].to_pylist()))
