@@ -1,5 +1,7 @@
 """Processes that compute beside this one, and end with it."""
 
+import contextlib
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -15,6 +17,7 @@ from typing import ParamSpec, Protocol, Self, TypeVar
 
 from knowarchive.errors import KnowarchiveError
 
+PIPE_BYTES = 1 << 20  # of Linux's 64 kB; more than a megabyte is for administrators
 AT_ONCE = 0.0005  # seconds; Python's own interval is ten times as long
 
 P = ParamSpec("P")
@@ -92,6 +95,7 @@ class Helpers:
         if self._pool is None and self.count:
             context = multiprocessing.get_context("spawn")  # to fork would copy locks that other threads hold
             self._pool = ProcessPoolExecutor(self.count, mp_context=context, initializer=_begin, initargs=self._modules)
+            _widen(self._pool)
             for _ in range(self.count):
                 self._pool.submit(_ready)
             # A thread hands them their work in pieces of 64 kB, and waits for the interpreter before each.
@@ -117,6 +121,16 @@ def in_order(done: Iterable[Future[R]], ahead: int) -> Iterator[R]:
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _widen(pool: ProcessPoolExecutor) -> None:
+    """Let what is under way lie in the pipes: what does not fit there waits for a thread of the other end, which is busy.
+
+    Nothing public leads to them, and without it all is only slower.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        for connection in (pool._call_queue._writer, pool._result_queue._writer):  # type: ignore[attr-defined] # noqa: SLF001
+            fcntl.fcntl(connection.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _begin(*modules: str) -> None:

@@ -267,7 +267,7 @@ def weighed(table: Table) -> str:
     """
     key = table.key
     text = f'"{table.history}"' if table.history else "NULL::VARCHAR"
-    moment = "{'observed_at': observed_at, 'rank': rank}"
+    moment = "(epoch_us(observed_at) * 256 + rank)"  # a pair takes twice the time; a rank is a byte
     return f"""
     CREATE OR REPLACE TEMP TABLE weighed AS
     WITH narrow AS (
