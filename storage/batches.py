@@ -4,23 +4,21 @@ What decides about them is SQL (see `storage/folding.py`) that reads a few narro
 them through a database and back takes longer than all that is asked of it.
 """
 
-from datetime import datetime
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage.months import Stretch
 from storage.schema import SOURCES, Table
 
 
-def filled(table: Table, staged: pa.Table, sources: pa.Table, since: datetime, until: datetime) -> pa.Table:
+def filled(table: Table, staged: pa.Table, sources: pa.Table, stretch: Stretch) -> pa.Table:
     """All columns of a table, from those of its own and what the records of a payload have in common.
 
     Args:
         table: what they are.
         staged: the columns of `columns.staged_schema`.
         sources: of the shape `schema.SOURCES`; `staged` numbers its rows.
-        since: the first moment of the stretch, by which those without a moment of their own are chosen too.
-        until: the first moment after it.
+        stretch: by which those without a moment of their own are chosen too.
     """
     sources = sources.cast(SOURCES).combine_chunks()
     common = {name: sources[name].take(staged["source"]) for name in SOURCES.names}
@@ -33,7 +31,8 @@ def filled(table: Table, staged: pa.Table, sources: pa.Table, since: datetime, u
     }
     rows = pa.table([columns[name] if name in columns else staged[name] for name in table.columns], schema=table.schema)
     if staged[table.month_of].null_count:
-        rows = rows.filter((pc.field(table.month_of) >= since) & (pc.field(table.month_of) < until))
+        moment = pc.field(table.month_of)
+        rows = rows.filter((moment >= stretch.since) & (moment < stretch.until))
     return rows
 
 

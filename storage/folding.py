@@ -3,13 +3,13 @@
 All work on temporary tables and views of one connection.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from storage import batches, queries
+from storage.months import Stretch
 from storage.schema import Table
 
 if TYPE_CHECKING:
@@ -25,23 +25,20 @@ class Folded:
     changed: int
 
 
-def fold_into(
-    con: "DuckDBPyConnection", table: Table, batch: pa.Table, since: datetime, until: datetime, *, stored: bool
-) -> Folded:
+def fold_into(con: "DuckDBPyConnection", table: Table, batch: pa.Table, stretch: Stretch, *, stored: bool) -> Folded:
     """Weigh a batch, of a stretch of time, against `stored`.
 
     Args:
         con: has the view `stored`, if `stored` says so.
         table: what they are.
         batch: all columns of the table.
-        since: the first moment of the stretch.
-        until: the first moment after it.
+        stretch: from when until when it is.
         stored: whether the archive holds anything of the stretch.
     """
     con.register("batch", batches.with_masks(table, batch))
     if stored:
         same, known = queries.known(table)
-        con.execute(same, {"since": since, "until": until})
+        con.execute(same, {"since": stretch.since, "until": stretch.until})
         con.execute(known)
     else:
         con.execute(queries.nothing_known(table))
@@ -55,11 +52,9 @@ def fold_into(
     return Folded(added, new, changed)
 
 
-def fold_replacing(
-    con: "DuckDBPyConnection", table: Table, batch: pa.Table, since: datetime, until: datetime
-) -> Folded:
+def fold_replacing(con: "DuckDBPyConnection", table: Table, batch: pa.Table, stretch: Stretch) -> Folded:
     """Like `fold_into`, but `added` is all that the stretch will hold: what `replayed` payloads said before is gone."""
-    con.execute(queries.stretch(table), {"since": since, "until": until})
+    con.execute(queries.stretch(table), asdict(stretch))
     staying = con.sql(queries.STAYING).to_arrow_table().cast(table.schema)
     batch = pa.concat_tables([batch, staying])
     con.register("batch", batches.with_masks(table, batch))

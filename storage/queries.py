@@ -203,14 +203,14 @@ def fold_equal(table: Table, source: str, more: str = "") -> str:
 
 
 def staged(table: Table, *sources: str) -> str:
-    """What waits in several places for a stretch of time, as it waits there. Bound: $since, $until.
+    """What waits in several places for a stretch of time, as it waits there. Bound: $since, $until, $part, $parts.
 
     Its bounds stand on a column as it lies in spill files, so that most of these are not even read. What has no moment of
     its own comes along.
     """
     return f"""
     SELECT * FROM ({" UNION ALL ".join(f"SELECT * FROM {source}" for source in sources)})
-    WHERE {table.month_of} IS NULL OR ({within(table)})
+    WHERE ({table.month_of} IS NULL OR ({within(table)})) AND {_in_part(table)}
     """
 
 
@@ -237,8 +237,11 @@ def batch_of_stored(table: Table) -> tuple[str, str]:
 
 
 def stretch(table: Table) -> str:
-    """The table `stretch`: what is stored of it now. Bound: $since, $until."""
-    return f"CREATE OR REPLACE TEMP TABLE stretch AS SELECT {_names(table.columns)} FROM stored WHERE {within(table)}"
+    """The table `stretch`: what is stored of it now. Bound: $since, $until, $part, $parts."""
+    return f"""
+    CREATE OR REPLACE TEMP TABLE stretch AS
+    SELECT {_names(table.columns)} FROM stored WHERE {within(table)} AND {_in_part(table)}
+    """
 
 
 # What the stretch will hold still, of other payloads than those that are `replayed`.
@@ -400,6 +403,11 @@ def count_repeated(table: Table, source: str) -> str:
 def within(table: Table) -> str:
     """The condition that a row is of a stretch of time. Bound: $since, $until."""
     return f"{table.month_of} >= $since AND {table.month_of} < $until"
+
+
+def _in_part(table: Table) -> str:
+    """The condition that a record is of the part of a stretch. Bound: $part, $parts."""
+    return f"hash({table.key}) % $parts = $part"
 
 
 def _names(names: Iterable[str]) -> str:

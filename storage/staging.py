@@ -6,10 +6,10 @@ Memory is bounded: observations wait in spill files, payloads are written as the
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from knowarchive.model import Payload, Quarantined
 from storage import batches, columns, folding, months, queries
+from storage.months import Stretch
 from storage.preparing import Prepared
 from storage.schema import ACCOUNTS, POSTS, REPOSTS, RUNS, SOURCES, Table
 
@@ -269,8 +270,8 @@ class Staging:
 
     def _stretches(
         self, con: "DuckDBPyConnection", buffer: _Buffer, by_month: Mapping[datetime, int]
-    ) -> Iterator[tuple[datetime, datetime, pa.Table]]:
-        """All of a buffer, a stretch of time at once: its bounds, and what lies in it with all its columns."""
+    ) -> Iterator[tuple[Stretch, pa.Table]]:
+        """All of a buffer, a stretch of time at once, with what lies in it, of which all columns are known."""
         table = buffer.table
         sources = pa.Table.from_pylist(
             [
@@ -279,19 +280,19 @@ class Staging:
             ],
             schema=SOURCES,
         )
-        spans = list(_spans(by_month, _rows_at_once(table)))
+        stretches = list(_cut(by_month, ROWS_AT_ONCE * (ACCOUNTS_FOR_A_POST if table is ACCOUNTS else 1)))
         in_memory = buffer.take()
-        if len(spans) == 1 and not buffer.spilled:
-            yield *spans[0], batches.filled(table, in_memory, sources, *spans[0])
+        if len(stretches) == 1 and not buffer.spilled:
+            yield stretches[0], batches.filled(table, in_memory, sources, stretches[0])
             return
         con.register("in_memory", in_memory)
         places = ["in_memory"]
         if buffer.spilled:
             con.register("spilled", con.read_parquet([str(path) for path in buffer.spilled]))
             places.append("spilled")
-        for since, until in spans:
-            staged = con.sql(queries.staged(table, *places), params={"since": since, "until": until})
-            yield since, until, batches.filled(table, staged.to_arrow_table(), sources, since, until)
+        for stretch in stretches:
+            staged = con.sql(queries.staged(table, *places), params=asdict(stretch))
+            yield stretch, batches.filled(table, staged.to_arrow_table(), sources, stretch)
 
     def _store(self, buffer: _Buffer) -> tuple[int, int]:
         """Fold what was staged, leave out what is known, write and commit the rest. Returns (new, changed)."""
@@ -304,10 +305,10 @@ class Staging:
         names = {f"{month:%Y-%m}" for month in by_month}
         added, new, changed = [], 0, 0
         with self._archive.connect() as con:
-            for since, until, batch in self._stretches(con, buffer, by_month):
-                live = [file for file in stored.files(since, until) if file.month in names]
+            for stretch, batch in self._stretches(con, buffer, by_month):
+                live = [file for file in stored.files(stretch.since, stretch.until) if file.month in names]
                 self._archive.scan(con, table, live, "stored")
-                folded = folding.fold_into(con, table, batch, since, until, stored=bool(live))
+                folded = folding.fold_into(con, table, batch, stretch, stored=bool(live))
                 del batch  # it is as large as what is written now
                 new, changed = new + folded.new, changed + folded.changed
                 if folded.added.num_rows:
@@ -327,10 +328,10 @@ class Staging:
         added, new, changed = [], 0, 0
         with self._archive.connect() as con:
             con.register("replayed", pa.table({"payload_id": self._payload_ids()}))
-            for since, until, batch in self._stretches(con, buffer, by_month):
-                overlapping = [file for file in live if f"{since:%Y-%m}" <= file.month < f"{until:%Y-%m}"]
+            for stretch, batch in self._stretches(con, buffer, by_month):
+                overlapping = [f for f in live if f"{stretch.since:%Y-%m}" <= f.month < f"{stretch.until:%Y-%m}"]
                 self._archive.scan(con, table, overlapping, "stored")
-                folded = folding.fold_replacing(con, table, batch, since, until)
+                folded = folding.fold_replacing(con, table, batch, stretch)
                 del batch
                 new, changed = new + folded.new, changed + folded.changed
                 if folded.added.num_rows:
@@ -339,20 +340,22 @@ class Staging:
         return new, changed
 
 
-def _rows_at_once(table: Table) -> int:
-    return ROWS_AT_ONCE * (ACCOUNTS_FOR_A_POST if table is ACCOUNTS else 1)
-
-
-def _spans(by_month: Mapping[datetime, int], most: int) -> Iterable[tuple[datetime, datetime]]:
-    """Cut months into stretches of a bounded number of rows, unless one month has more."""
+def _cut(by_month: Mapping[datetime, int], most: int) -> Iterator[Stretch]:
+    """Cut months into stretches of a bounded number of rows, and those that have more into parts."""
     start, rows = None, 0
     for month in sorted(by_month):
         if start is not None and rows + by_month[month] > most:
-            yield start, month
+            yield from _in_parts(start, month, rows, most)
             start, rows = None, 0
         start, rows = start or month, rows + by_month[month]
     if start is not None:
-        yield start, months.after(max(by_month))
+        yield from _in_parts(start, months.after(max(by_month)), rows, most)
+
+
+def _in_parts(since: datetime, until: datetime, rows: int, most: int) -> Iterator[Stretch]:
+    parts = -(-rows // most)
+    for part in range(parts):
+        yield Stretch(since, until, part, parts)
 
 
 def _month(moment: datetime) -> datetime:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from collections import Counter
 from itertools import permutations
 
 import pytest
@@ -339,5 +340,11 @@ def test_observations_that_do_not_fit_into_memory_give_the_same_archive(archive,
     monkeypatch.setattr(staging, "BYTES_IN_MEMORY", 1)
     monkeypatch.setattr(staging, "ROWS_AT_ONCE", 50)
     monkeypatch.setattr(staging, "PAYLOAD_BYTES", 1)
-    import_path(archive, path)
+    monkeypatch.setattr(staging, "ACCOUNTS_FOR_A_POST", 1)
+    assert import_path(archive, path).outcome.new == len(rows(archive, "posts"))
+    assert contents(archive) == expected
+    assert any(count > 1 for count in Counter(file.month for file in archive.tables["posts"].files()).values())
+    assert import_path(archive, path).outcome.new == 0
+    outcome = replay(archive, now=lambda: NOW)
+    assert (outcome.new, outcome.changed) == (0, 0)
     assert contents(archive) == expected
