@@ -98,7 +98,7 @@ class Helpers:
             _widen(self._pool)
             for _ in range(self.count):
                 self._pool.submit(_ready)
-            # A thread hands them their work in pieces of 64 kB, and waits for the interpreter before each.
+            # Threads hand them their work and take what they give back, and wait for the interpreter before each piece.
             sys.setswitchinterval(AT_ONCE)
 
     def submit(self, work: Callable[P, R], /, *args: P.args, **options: P.kwargs) -> Future[R]:

@@ -20,7 +20,6 @@ def filled(table: Table, staged: pa.Table, sources: pa.Table, stretch: Stretch) 
         sources: of the shape `schema.SOURCES`; `staged` numbers its rows.
         stretch: by which those without a moment of their own are chosen too.
     """
-    sources = sources.cast(SOURCES).combine_chunks()
     common = {name: sources[name].take(staged["source"]) for name in SOURCES.names}
     columns = {
         "observed_at": pc.coalesce(staged["observed_at"], common["source_observed_at"]),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from storage.archive import Archive
 
 BYTES_IN_MEMORY = 16 << 20  # columns of one kind that wait in memory
-ROWS_AT_ONCE = 40_000  # records that DuckDB folds and sorts in one go
+ROWS_AT_ONCE = 40_000  # records that are folded and sorted in one go
 ACCOUNTS_FOR_A_POST = 4  # accounts are smaller, and of many sights of a person one is kept: the more at once, the fewer
 PAYLOAD_BYTES = 16 << 20  # payload bytes to a data file, before compression
 PENDING_WRITES = 2  # data files of payloads on their way to the disk
