@@ -4,6 +4,7 @@ Widths are percentages and heights pixels, because the picture stretches with th
 size: an SVG without a viewBox, legible on a phone.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -17,7 +18,8 @@ TOP, BASE = 40, 136  # pixels: where the tallest bar ends, and where all begin
 _STEPS = (2, 3, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440)  # minutes to a bar
 _TICKS = (15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080)  # minutes between the times written below
 _MOST_BARS, _MOST_TICKS = 64, 8
-_CLOSE = 7.0  # per cent of the width: labels nearer than this take turns in two rows
+_CLOSE = 7.0  # per cent of the width: labels nearer than this do not stand in one row
+_ROWS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Bar:
 @dataclass(frozen=True, slots=True)
 class Mark:
     x: float
-    label: str
+    label: str  # may be empty
     row: int = 0
     side: str = "middle"  # the SVG text-anchor
 
@@ -87,14 +89,9 @@ def draw(transcript: Transcript, clock: Clock) -> Activity | None:
             height = max(2.0, round((BASE - TOP) * count / peak, 1))
             bars.append(Bar(round((index + 0.1) * unit, 2), round(unit * 0.8, 2), BASE - height, height))
 
-    marks: list[Mark] = []
     posted = {entry.post.uid: entry.began for entry in transcript.entries}
     asked = [(posted[question.uid], question.label) for question in transcript.questions if question.uid in posted]
     asked.sort()
-    for moment, label in asked:
-        x = at(moment)
-        near = bool(marks) and x - marks[-1].x < _CLOSE
-        marks.append(Mark(x, clean_line(label), 1 - marks[-1].row if near else 0, _side(x)))
 
     busiest = begin + timedelta(minutes=step * counts.index(peak))
     every = f"{step} minutes" if step < 60 else "hour" if step == 60 else f"{step // 60} hours"
@@ -105,13 +102,25 @@ def draw(transcript: Transcript, clock: Clock) -> Activity | None:
     return Activity(
         bars=tuple(bars),
         ticks=tuple(_ticks(begin, total, clock)),
-        questions=tuple(marks),
+        questions=tuple(_marks([(at(moment), clean_line(label)) for moment, label in asked])),
         hour_x=at(window.start),
         hour_width=round(at(window.end) - at(window.start), 2),
         minutes=step,
         summary=said,
         details=words,
     )
+
+
+def _marks(asked: Iterable[tuple[float, str]]) -> Iterator[Mark]:
+    """Mark the places of questions, from left to right. A label for which no row has room is left to the words below."""
+    ends = [-_CLOSE] * _ROWS
+    for x, label in asked:
+        row = next((row for row, end in enumerate(ends) if x - end >= _CLOSE), None)
+        if row is None:
+            yield Mark(x, "", _ROWS - 1, _side(x))
+        else:
+            ends[row] = x
+            yield Mark(x, label, row, _side(x))
 
 
 def _side(x: float) -> str:
