@@ -4,11 +4,23 @@ What decides about them is SQL (see `storage/folding.py`) that reads a few narro
 them through a database and back takes longer than all that is asked of it.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.months import Stretch
 from storage.schema import SOURCES, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Whole months, from their first moment to the first after them; of one that is too large, one of `parts`, by keys."""
+
+    since: datetime
+    until: datetime
+    part: int = 0
+    parts: int = 1
 
 
 def filled(table: Table, staged: pa.Table, sources: pa.Table, stretch: Stretch) -> pa.Table:

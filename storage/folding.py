@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from storage import batches, queries
-from storage.months import Stretch
+from storage.batches import Stretch
 from storage.schema import Table
 
 if TYPE_CHECKING:

@@ -1,17 +1,6 @@
 """Months in UTC, by which tables are partitioned: "YYYY-MM", and from when until when that is."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Whole months, from their first moment to the first after them; of one that is too large, one of `parts`, by keys."""
-
-    since: datetime
-    until: datetime
-    part: int = 0
-    parts: int = 1
 
 
 def bounds(month: str) -> tuple[datetime, datetime]:

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from knowarchive.model import Payload, Quarantined
 from storage import batches, columns, folding, months, queries
-from storage.months import Stretch
+from storage.batches import Stretch
 from storage.preparing import Prepared
 from storage.schema import ACCOUNTS, POSTS, REPOSTS, RUNS, SOURCES, Table
 
